@@ -1,0 +1,629 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The boundary between kernel and userspace: records, `ioctl` structures, constants.
+//!
+//! The C header `include/uapi/rtnotify.h` is generated from this file. Numbers and layouts are a contract:
+//! they are added to, never changed or reused. Every `ioctl` structure starts with its own size and flags;
+//! see `docs/abi.md` for the rules of extension and for every errno.
+
+use super::plain::abi_struct;
+
+/// Version of this interface, reported by [`Register`] and incremented only on additions.
+pub const ABI_VERSION: u32 = 1;
+
+/// Name of the device node below `/dev`, of the module and of the command.
+pub const DEVICE_NAME: &str = "rtnotify";
+
+/// Longest payload in bytes: offsets into a payload take the low 21 bits of a handle.
+pub const MAX_PAYLOAD: usize = (1 << 21) - 1;
+/// Payloads up to this many bytes travel in [`Record::value`] when the producer gave no value.
+pub const INLINE_PAYLOAD: usize = 8;
+/// Longest queue of one lane, in records.
+pub const MAX_QUEUE: u32 = 1 << 16;
+/// Largest payload quota of one registration, in bytes.
+pub const MAX_QUOTA: u64 = 256 << 20;
+/// Largest delivery window: signals outstanding per lane.
+pub const MAX_WINDOW: u32 = 256;
+/// Subscriptions that one registration can hold.
+pub const MAX_SUBSCRIPTIONS: usize = 64;
+/// Lanes (signal numbers) that one registration can hold.
+pub const MAX_LANES: usize = 8;
+/// Length of a source name including the terminating NUL.
+pub const NAME_LEN: usize = 48;
+/// Alignment of frames in `read` and `write`, in bytes.
+pub const FRAME_ALIGN: usize = 8;
+/// Longest single `write`, in bytes.
+pub const MAX_WRITE: usize = 4 << 20;
+/// Shortest period of a timer source, in nanoseconds.
+pub const MIN_TIMER_PERIOD_NS: u64 = 20_000;
+
+/// First realtime signal number that may be registered; 32 and 33 belong to the C library.
+pub const FIRST_SIGNAL: u32 = 34;
+/// Last realtime signal number.
+pub const LAST_SIGNAL: u32 = 64;
+
+/// Queue length used when [`Register::queue_len`] is 0.
+pub const DEFAULT_QUEUE: u32 = 1024;
+/// Payload quota used when [`Register::quota`] is 0.
+pub const DEFAULT_QUOTA: u64 = 1 << 20;
+/// Window used when [`Register::window`] is 0.
+pub const DEFAULT_WINDOW: u32 = 32;
+
+/// [`Register::mode`]: one queued signal per event, at most [`Register::window`] unconsumed ones signalled.
+pub const MODE_PER_EVENT: u32 = 1;
+/// [`Register::mode`]: at most [`Register::window`] signals outstanding, later events ride on the drain.
+pub const MODE_WINDOW: u32 = 2;
+
+/// [`Register::policy`]: an event that does not fit is lost, the queue stays as it is.
+pub const POLICY_REJECT_NEWEST: u32 = 1;
+
+/// [`Register::clock`]: record times are `CLOCK_MONOTONIC`.
+pub const CLOCK_MONOTONIC: u32 = 1;
+
+/// [`Register::flags`]: `pread` by handle returns the record, then the payload.
+pub const REG_PREAD_RECORD: u32 = 1 << 0;
+/// [`Register::flags`]: a complete `pread` consumes the event (default in per-event mode).
+pub const REG_PREAD_CONSUME: u32 = 1 << 1;
+/// [`Register::flags`]: a `pread` never consumes the event (default in window mode).
+pub const REG_PREAD_KEEP: u32 = 1 << 2;
+/// Every known bit of [`Register::flags`].
+pub const REG_FLAGS: u32 = REG_PREAD_RECORD | REG_PREAD_CONSUME | REG_PREAD_KEEP;
+
+/// [`Subscribe::flags`]: records carry [`Subscribe::cookie`] instead of the registration's.
+pub const SUB_COOKIE: u32 = 1 << 0;
+
+/// [`Record::kind`]: an event.
+pub const KIND_EVENT: u16 = 0;
+/// [`Record::kind`]: a gap, which says what was lost.
+pub const KIND_GAP: u16 = 0xffff;
+
+/// [`Record::flags`]: [`Record::value`] was given by the producer.
+pub const RECORD_VALUE: u16 = 1 << 0;
+/// [`Record::flags`]: the whole payload is the first `payload_len` bytes of [`Record::value`] in memory order.
+pub const RECORD_INLINE: u16 = 1 << 1;
+
+/// [`Record::reason`] of a gap (a set of bits): the lane's queue was full.
+pub const LOST_QUEUE_FULL: u16 = 1 << 0;
+/// [`Record::reason`] of a gap (a set of bits): the payload quota was used up.
+pub const LOST_QUOTA: u16 = 1 << 1;
+/// [`Record::reason`] of a gap (a set of bits): the payload is larger than the quota could ever hold.
+pub const LOST_TOO_LARGE: u16 = 1 << 2;
+
+/// [`SourceInfo::source_type`]: created by a process, posted to with `write`.
+pub const SOURCE_USER: u32 = 1;
+/// [`SourceInfo::source_type`]: a timer that the module runs.
+pub const SOURCE_TIMER: u32 = 2;
+/// [`SourceInfo::source_type`]: a kernel driver.
+pub const SOURCE_DRIVER: u32 = 3;
+
+/// [`SourceInfo::flags`]: a `write` of a [`Post`] to this source is taken.
+pub const SOURCE_WRITABLE: u32 = 1 << 0;
+
+/// [`Post::flags`]: [`Post::value`] is given.
+pub const POST_VALUE: u16 = 1 << 0;
+
+/// [`Stats::state`]: a registration is in force.
+pub const STATE_REGISTERED: u32 = 1 << 0;
+/// [`Stats::state`]: the last attempt to queue a signal was refused and the lane has not been drained since.
+pub const STATE_REFUSED: u32 = 1 << 1;
+/// [`Stats::state`]: the target thread has exited and no failover thread is left; events are kept.
+pub const STATE_TARGET_GONE: u32 = 1 << 2;
+/// [`Stats::state`]: the target executed another program; nothing is sent any more.
+pub const STATE_EXEC: u32 = 1 << 3;
+/// [`Stats::state`]: the target neither blocks nor handles the signal; it is not sent, events are kept.
+pub const STATE_UNHANDLED: u32 = 1 << 4;
+
+/// `ioctl` type byte of every command.
+pub const IOC_TYPE: u32 = 0xb7;
+
+/// The command with this number: direction read and write, and size 0, because the structure says its size.
+const fn ioc(number: u32) -> u32 {
+    (3 << 30) | (IOC_TYPE << 8) | number
+}
+
+/// `ioctl`: register a thread of the calling process; [`Register`].
+pub const IOC_REGISTER: u32 = ioc(1);
+/// `ioctl`: end the registration; [`Unregister`].
+pub const IOC_UNREGISTER: u32 = ioc(2);
+/// `ioctl`: subscribe the registration to a source; [`Subscribe`].
+pub const IOC_SUBSCRIBE: u32 = ioc(3);
+/// `ioctl`: end a subscription; [`Unsubscribe`].
+pub const IOC_UNSUBSCRIBE: u32 = ioc(4);
+/// `ioctl`: list the sources; [`ListSources`].
+pub const IOC_LIST_SOURCES: u32 = ioc(5);
+/// `ioctl`: create a user or timer source; [`CreateSource`].
+pub const IOC_CREATE_SOURCE: u32 = ioc(6);
+/// `ioctl`: destroy a source that this file created; [`DestroySource`].
+pub const IOC_DESTROY_SOURCE: u32 = ioc(7);
+/// `ioctl`: read the counters; [`Stats`].
+pub const IOC_STATS: u32 = ioc(8);
+
+abi_struct! {
+    /// One event, or one gap in the stream of a source.
+    ///
+    /// `read` returns these, each followed by its payload unless `RTNOTIFY_RECORD_INLINE` is set, padded
+    /// to 8 bytes.
+    pub struct Record as "rtnotify_record", 64 bytes {
+        /// Sequence number within the registration, from 1, without holes: merges lanes again.
+        seq: u64 = 0,
+        /// Sequence number within the source, from 1. Gap: first lost number.
+        source_seq: u64 = 8,
+        /// Number of the source.
+        source: u32 = 16,
+        /// Kind given by the producer; `RTNOTIFY_KIND_GAP` for a gap.
+        kind: u16 = 20,
+        /// `RTNOTIFY_RECORD_*`.
+        flags: u16 = 22,
+        /// Nanoseconds on the registration's clock, latched at the event. Gap: of the first lost event.
+        time_ns: u64 = 24,
+        /// Level, count or whole payload, latched at the event. Gap: last lost number.
+        value: u64 = 32,
+        /// Names the payload for `pread`; also in `si_value` of the signal. Never 0.
+        handle: u64 = 40,
+        /// The subscriber's own.
+        cookie: u64 = 48,
+        /// Payload length in bytes. Gap: number of events lost, saturating.
+        payload_len: u32 = 56,
+        /// Signal number of the lane.
+        signo: u16 = 60,
+        /// Gap: `RTNOTIFY_LOST_*` bits. Else 0.
+        reason: u16 = 62,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_REGISTER`. A zero in `queue_len`, `quota` or `window` asks for the default;
+    /// the values in force are written back.
+    pub struct Register as "rtnotify_register", 96 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// `RTNOTIFY_REG_*`.
+        flags: u32 = 4,
+        /// Out: `RTNOTIFY_ABI_VERSION` of the implementation.
+        abi: u32 = 8,
+        /// Realtime signal number, 34 to 64.
+        signo: u32 = 12,
+        /// Target thread of the calling process, as `gettid` gives it; 0: the calling thread.
+        target_tid: i32 = 16,
+        /// Thread that takes over when the target exits; 0: none.
+        failover_tid: i32 = 20,
+        /// `RTNOTIFY_MODE_*`.
+        mode: u32 = 24,
+        /// Signals outstanding at most, 1 to 256.
+        window: u32 = 28,
+        /// Queue length in records, 1 to 65536.
+        queue_len: u32 = 32,
+        /// `RTNOTIFY_POLICY_*`.
+        policy: u32 = 36,
+        /// `RTNOTIFY_CLOCK_*`.
+        clock: u32 = 40,
+        /// Must be 0.
+        reserved0: u32 = 44,
+        /// Bytes of payload that may be queued.
+        quota: u64 = 48,
+        /// Returned in every record.
+        cookie: u64 = 56,
+        /// Must be 0.
+        reserved: [u64; 4] = 64,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_UNREGISTER`.
+    pub struct Unregister as "rtnotify_unregister", 16 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Out: events that were still queued and are now lost.
+        discarded: u64 = 8,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_SUBSCRIBE`.
+    pub struct Subscribe as "rtnotify_subscribe", 48 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// `RTNOTIFY_SUB_*`.
+        flags: u32 = 4,
+        /// Number of the source.
+        source: u32 = 8,
+        /// Lane: a registered signal number, or 0 for the first lane.
+        signo: u32 = 12,
+        /// Returned in the records of this source, with `RTNOTIFY_SUB_COOKIE`.
+        cookie: u64 = 16,
+        /// Must be 0.
+        reserved: [u64; 3] = 24,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_UNSUBSCRIBE`. Events already queued stay queued.
+    pub struct Unsubscribe as "rtnotify_unsubscribe", 16 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Number of the source.
+        source: u32 = 8,
+        /// Must be 0.
+        reserved: u32 = 12,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_LIST_SOURCES`.
+    pub struct ListSources as "rtnotify_list_sources", 48 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Only sources with this number or a higher one.
+        first: u32 = 8,
+        /// Entries that fit at `entries`.
+        capacity: u32 = 12,
+        /// Out: entries written.
+        count: u32 = 16,
+        /// Out: sources that match, whether they fitted or not.
+        total: u32 = 20,
+        /// Address of an array of `struct rtnotify_source_info`.
+        entries: u64 = 24,
+        /// Must be 0.
+        reserved: [u64; 2] = 32,
+    }
+
+    /// One source, as listed.
+    pub struct SourceInfo as "rtnotify_source_info", 96 bytes {
+        /// Number of the source; never used again after the source is gone.
+        number: u32 = 0,
+        /// `RTNOTIFY_SOURCE_*` type.
+        source_type: u32 = 4,
+        /// `RTNOTIFY_SOURCE_*` flags.
+        flags: u32 = 8,
+        /// Longest payload in bytes.
+        max_payload: u32 = 12,
+        /// Events posted so far.
+        posted: u64 = 16,
+        /// Subscriptions now.
+        subscribers: u32 = 24,
+        /// 0.
+        reserved: u32 = 28,
+        /// Name, NUL-terminated.
+        name: [u8; NAME_LEN] = 32,
+        /// Timer source: period in nanoseconds. Else 0.
+        period_ns: u64 = 80,
+        /// Deliveries that a subscriber refused, all subscribers together.
+        refused: u64 = 88,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_CREATE_SOURCE`. The source lives as long as the open file.
+    pub struct CreateSource as "rtnotify_create_source", 112 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// `RTNOTIFY_SOURCE_USER` or `RTNOTIFY_SOURCE_TIMER`.
+        source_type: u32 = 8,
+        /// Longest payload in bytes that the source will post; a timer has none.
+        max_payload: u32 = 12,
+        /// Out: number of the source.
+        number: u32 = 16,
+        /// Must be 0.
+        reserved0: u32 = 20,
+        /// Timer: period in nanoseconds. Else 0.
+        period_ns: u64 = 24,
+        /// Timer: expirations before it stops, 0: none. Else 0.
+        count: u64 = 32,
+        /// Name, NUL-terminated, not empty, unique, printable ASCII without `/`.
+        name: [u8; NAME_LEN] = 40,
+        /// Must be 0.
+        reserved: [u64; 3] = 88,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_DESTROY_SOURCE`.
+    pub struct DestroySource as "rtnotify_destroy_source", 16 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Number of the source.
+        number: u32 = 8,
+        /// Must be 0.
+        reserved: u32 = 12,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_STATS`. At any time
+    /// `posted = consumed + queued + lost_queue_full + lost_quota + lost_too_large + lost_discarded`.
+    pub struct Stats as "rtnotify_stats", 192 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Out: `RTNOTIFY_STATE_*`.
+        state: u32 = 8,
+        /// Out: subscriptions now.
+        subscriptions: u32 = 12,
+        /// Out: events posted to this file's registrations.
+        posted: u64 = 16,
+        /// Out: events consumed by `read` or `pread`.
+        consumed: u64 = 24,
+        /// Out: events queued now.
+        queued: u64 = 32,
+        /// Out: events lost because the queue was full.
+        lost_queue_full: u64 = 40,
+        /// Out: events lost because the payload quota was used up.
+        lost_quota: u64 = 48,
+        /// Out: events lost because the payload could never fit the quota.
+        lost_too_large: u64 = 56,
+        /// Out: events still queued when a registration ended.
+        lost_discarded: u64 = 64,
+        /// Out: gap records put into the stream.
+        gaps: u64 = 72,
+        /// Out: signals queued that carry a handle.
+        signals_sent: u64 = 80,
+        /// Out: signals that the kernel refused to queue (`RLIMIT_SIGPENDING`).
+        signals_refused: u64 = 88,
+        /// Out: fallback doorbells, which carry no handle.
+        fallbacks: u64 = 96,
+        /// Out: events announced by a doorbell that was already outstanding.
+        coalesced: u64 = 104,
+        /// Out: reads that found nothing.
+        spurious: u64 = 112,
+        /// Out: handles that named no queued event.
+        stale: u64 = 120,
+        /// Out: target threads replaced by their failover thread.
+        failovers: u64 = 128,
+        /// Out: most records ever queued at once.
+        high_water: u64 = 136,
+        /// Out: bytes of the quota in use, rounded up to blocks.
+        quota_used: u64 = 144,
+        /// Out: 0.
+        reserved: [u64; 5] = 152,
+    }
+
+    /// Head of one message in a `write`; `payload_len` bytes follow, padded to 8 bytes unless last.
+    pub struct Post as "rtnotify_post", 32 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Number of the source.
+        source: u32 = 4,
+        /// Passed on in the record; not `RTNOTIFY_KIND_GAP`.
+        kind: u16 = 8,
+        /// `RTNOTIFY_POST_*`.
+        flags: u16 = 10,
+        /// Payload length in bytes.
+        payload_len: u32 = 12,
+        /// Passed on in the record, with `RTNOTIFY_POST_VALUE`; else 0.
+        value: u64 = 16,
+        /// Must be 0.
+        reserved: u64 = 24,
+    }
+}
+
+/// Rounds a frame length up to [`FRAME_ALIGN`].
+#[must_use]
+pub const fn frame_align(len: usize) -> usize {
+    (len + FRAME_ALIGN - 1) & !(FRAME_ALIGN - 1)
+}
+
+impl Record {
+    /// Whether this is a gap rather than an event.
+    #[must_use]
+    pub fn is_gap(&self) -> bool {
+        self.kind == KIND_GAP
+    }
+
+    /// Bytes of payload that follow the record in a frame: none for a gap or an inline payload.
+    #[must_use]
+    pub fn trailing_len(&self) -> usize {
+        if self.is_gap() || self.flags & RECORD_INLINE != 0 {
+            0
+        } else {
+            self.payload_len as usize
+        }
+    }
+
+    /// Length of the frame that `read` returns for this record, with padding.
+    #[must_use]
+    pub fn frame_len(&self) -> usize {
+        Self::BYTES + frame_align(self.trailing_len())
+    }
+}
+
+/// The constants of the header, in its order: name without prefix, value, documentation.
+///
+/// Kept beside the definitions so that the generated header cannot miss one.
+pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
+    (
+        "ABI_VERSION",
+        ABI_VERSION as u64,
+        "Version of this interface.",
+    ),
+    (
+        "MAX_PAYLOAD",
+        MAX_PAYLOAD as u64,
+        "Longest payload in bytes.",
+    ),
+    (
+        "INLINE_PAYLOAD",
+        INLINE_PAYLOAD as u64,
+        "Longest payload that travels in the value.",
+    ),
+    ("MAX_QUEUE", MAX_QUEUE as u64, "Longest queue in records."),
+    ("MAX_QUOTA", MAX_QUOTA, "Largest payload quota in bytes."),
+    ("MAX_WINDOW", MAX_WINDOW as u64, "Largest delivery window."),
+    (
+        "MAX_SUBSCRIPTIONS",
+        MAX_SUBSCRIPTIONS as u64,
+        "Subscriptions per registration.",
+    ),
+    (
+        "NAME_LEN",
+        NAME_LEN as u64,
+        "Length of a source name with its NUL.",
+    ),
+    (
+        "FRAME_ALIGN",
+        FRAME_ALIGN as u64,
+        "Alignment of frames in read and write.",
+    ),
+    (
+        "MAX_WRITE",
+        MAX_WRITE as u64,
+        "Longest single write in bytes.",
+    ),
+    (
+        "MIN_TIMER_PERIOD_NS",
+        MIN_TIMER_PERIOD_NS,
+        "Shortest timer period.",
+    ),
+    (
+        "FIRST_SIGNAL",
+        FIRST_SIGNAL as u64,
+        "First signal number that may be registered.",
+    ),
+    (
+        "LAST_SIGNAL",
+        LAST_SIGNAL as u64,
+        "Last signal number that may be registered.",
+    ),
+    ("DEFAULT_QUEUE", DEFAULT_QUEUE as u64, "Queue length for 0."),
+    ("DEFAULT_QUOTA", DEFAULT_QUOTA, "Quota for 0."),
+    ("DEFAULT_WINDOW", DEFAULT_WINDOW as u64, "Window for 0."),
+    (
+        "MODE_PER_EVENT",
+        MODE_PER_EVENT as u64,
+        "One queued signal per event, paced by the window.",
+    ),
+    (
+        "MODE_WINDOW",
+        MODE_WINDOW as u64,
+        "At most window signals outstanding.",
+    ),
+    (
+        "POLICY_REJECT_NEWEST",
+        POLICY_REJECT_NEWEST as u64,
+        "What does not fit is lost.",
+    ),
+    (
+        "CLOCK_MONOTONIC",
+        CLOCK_MONOTONIC as u64,
+        "Times are CLOCK_MONOTONIC.",
+    ),
+    (
+        "REG_PREAD_RECORD",
+        REG_PREAD_RECORD as u64,
+        "pread returns the record, then the payload.",
+    ),
+    (
+        "REG_PREAD_CONSUME",
+        REG_PREAD_CONSUME as u64,
+        "A complete pread consumes (default per event).",
+    ),
+    (
+        "REG_PREAD_KEEP",
+        REG_PREAD_KEEP as u64,
+        "A pread never consumes (default with a window).",
+    ),
+    (
+        "SUB_COOKIE",
+        SUB_COOKIE as u64,
+        "The subscription has a cookie of its own.",
+    ),
+    ("KIND_EVENT", KIND_EVENT as u64, "An event."),
+    ("KIND_GAP", KIND_GAP as u64, "A gap: what was lost."),
+    (
+        "RECORD_VALUE",
+        RECORD_VALUE as u64,
+        "The producer gave the value.",
+    ),
+    (
+        "RECORD_INLINE",
+        RECORD_INLINE as u64,
+        "The value holds the whole payload.",
+    ),
+    (
+        "LOST_QUEUE_FULL",
+        LOST_QUEUE_FULL as u64,
+        "Lost: the queue was full.",
+    ),
+    (
+        "LOST_QUOTA",
+        LOST_QUOTA as u64,
+        "Lost: the payload quota was used up.",
+    ),
+    (
+        "LOST_TOO_LARGE",
+        LOST_TOO_LARGE as u64,
+        "Lost: larger than the quota.",
+    ),
+    (
+        "SOURCE_USER",
+        SOURCE_USER as u64,
+        "Source type: created by a process.",
+    ),
+    ("SOURCE_TIMER", SOURCE_TIMER as u64, "Source type: timer."),
+    (
+        "SOURCE_DRIVER",
+        SOURCE_DRIVER as u64,
+        "Source type: kernel driver.",
+    ),
+    (
+        "SOURCE_WRITABLE",
+        SOURCE_WRITABLE as u64,
+        "Source flag: takes writes.",
+    ),
+    ("POST_VALUE", POST_VALUE as u64, "The value is given."),
+    (
+        "STATE_REGISTERED",
+        STATE_REGISTERED as u64,
+        "A registration is in force.",
+    ),
+    (
+        "STATE_REFUSED",
+        STATE_REFUSED as u64,
+        "The last signal was refused.",
+    ),
+    (
+        "STATE_TARGET_GONE",
+        STATE_TARGET_GONE as u64,
+        "The target exited; events are kept.",
+    ),
+    (
+        "STATE_EXEC",
+        STATE_EXEC as u64,
+        "The target executed another program.",
+    ),
+    (
+        "STATE_UNHANDLED",
+        STATE_UNHANDLED as u64,
+        "The target would die of the signal; events are kept.",
+    ),
+    (
+        "IOC_REGISTER",
+        IOC_REGISTER as u64,
+        "struct rtnotify_register",
+    ),
+    (
+        "IOC_UNREGISTER",
+        IOC_UNREGISTER as u64,
+        "struct rtnotify_unregister",
+    ),
+    (
+        "IOC_SUBSCRIBE",
+        IOC_SUBSCRIBE as u64,
+        "struct rtnotify_subscribe",
+    ),
+    (
+        "IOC_UNSUBSCRIBE",
+        IOC_UNSUBSCRIBE as u64,
+        "struct rtnotify_unsubscribe",
+    ),
+    (
+        "IOC_LIST_SOURCES",
+        IOC_LIST_SOURCES as u64,
+        "struct rtnotify_list_sources",
+    ),
+    (
+        "IOC_CREATE_SOURCE",
+        IOC_CREATE_SOURCE as u64,
+        "struct rtnotify_create_source",
+    ),
+    (
+        "IOC_DESTROY_SOURCE",
+        IOC_DESTROY_SOURCE as u64,
+        "struct rtnotify_destroy_source",
+    ),
+    ("IOC_STATS", IOC_STATS as u64, "struct rtnotify_stats"),
+];

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Where payloads lie: a binary buddy allocator over a fixed arena.
+//!
+//! The pool hands out *places*, never memory: the arena itself belongs to the caller, so the same code serves
+//! kernel pages and a userspace buffer. Its own bookkeeping is one [`Unit`] per 64 bytes, allocated once; the
+//! posting path allocates nothing. A block of 2^n units starts at a multiple of 2^n units, so a payload of a
+//! page or more owns whole pages.
+
+/// Bytes per unit, the smallest block.
+pub const UNIT: usize = 64;
+
+const NONE: u32 = u32::MAX;
+const ORDERS: usize = 23;
+
+/// Bookkeeping of one unit; the first unit of a block speaks for the block.
+#[derive(Clone, Copy, Debug)]
+pub struct Unit {
+    next: u32,
+    prev: u32,
+    order: u8,
+    state: State,
+}
+
+impl Default for Unit {
+    fn default() -> Self {
+        Self {
+            next: NONE,
+            prev: NONE,
+            order: 0,
+            state: State::Inside,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Not the first unit of a block.
+    Inside,
+    /// First unit of a free block of `order`.
+    Free,
+    /// First unit of an allocated block of `order`.
+    Used,
+}
+
+/// A block that the pool has handed out. It is not `Copy`: giving it back takes it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Block {
+    first: u32,
+}
+
+impl Block {
+    /// Byte offset of the block in the arena.
+    #[must_use]
+    pub fn offset(&self) -> usize {
+        self.first as usize * UNIT
+    }
+}
+
+/// Why there is no block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolError {
+    /// Nothing of that size is free now.
+    Exhausted,
+    /// Not even the empty pool could hold it.
+    TooLarge,
+}
+
+/// The allocator.
+///
+/// # Invariants
+///
+/// Free and used blocks partition the units. A free block is on the list of its order, and its buddy is not
+/// a free block of the same order.
+#[derive(Debug)]
+pub struct Pool<U> {
+    units: U,
+    free: [u32; ORDERS],
+    used: usize,
+}
+
+impl<U: core::ops::DerefMut<Target = [Unit]>> Pool<U> {
+    /// A pool over `units`, all free. The arena has `units.len() * UNIT` bytes.
+    pub fn new(units: U) -> Self {
+        let mut pool = Self {
+            units,
+            free: [NONE; ORDERS],
+            used: 0,
+        };
+        let len = pool.units.len();
+        let mut first = 0;
+        while first < len {
+            let aligned = if first == 0 {
+                ORDERS - 1
+            } else {
+                first.trailing_zeros() as usize
+            };
+            let fits = (len - first).ilog2() as usize;
+            let order = aligned.min(fits).min(ORDERS - 1);
+            pool.link(first as u32, order);
+            first += 1 << order;
+        }
+        pool
+    }
+
+    /// Bytes in allocated blocks.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.used * UNIT
+    }
+
+    /// Allocates a block of at least `len` bytes, `len` > 0.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError::TooLarge`] if it could not be had from the empty pool, else [`PoolError::Exhausted`].
+    pub fn alloc(&mut self, len: usize) -> Result<Block, PoolError> {
+        let wanted = len.div_ceil(UNIT).next_power_of_two().trailing_zeros() as usize;
+        if wanted >= ORDERS || self.units.len() >> wanted == 0 {
+            return Err(PoolError::TooLarge);
+        }
+        let order = (wanted..ORDERS)
+            .find(|&o| self.free[o] != NONE)
+            .ok_or(PoolError::Exhausted)?;
+        let first = self.free[order];
+        self.unlink(first);
+        // Give back the upper halves until the size is right.
+        for smaller in (wanted..order).rev() {
+            self.link(first + (1 << smaller), smaller);
+        }
+        let unit = &mut self.units[first as usize];
+        unit.order = wanted as u8;
+        unit.state = State::Used;
+        self.used += 1 << wanted;
+        Ok(Block { first })
+    }
+
+    /// Takes a block back.
+    pub fn free(&mut self, block: Block) {
+        let Block { mut first } = block;
+        let unit = self.units[first as usize];
+        debug_assert_eq!(unit.state, State::Used);
+        let mut order = unit.order as usize;
+        self.used -= 1 << order;
+        self.units[first as usize].state = State::Inside;
+        // Merge with the buddy as long as that is free and whole.
+        while order + 1 < ORDERS {
+            let buddy = first ^ (1 << order);
+            match self.units.get(buddy as usize) {
+                Some(unit) if unit.state == State::Free && unit.order as usize == order => {
+                    self.unlink(buddy);
+                    first = first.min(buddy);
+                    order += 1;
+                }
+                _ => break,
+            }
+        }
+        self.link(first, order);
+    }
+
+    fn link(&mut self, first: u32, order: usize) {
+        let head = self.free[order];
+        self.units[first as usize] = Unit {
+            next: head,
+            prev: NONE,
+            order: order as u8,
+            state: State::Free,
+        };
+        if head != NONE {
+            self.units[head as usize].prev = first;
+        }
+        self.free[order] = first;
+    }
+
+    fn unlink(&mut self, first: u32) {
+        let unit = self.units[first as usize];
+        if unit.prev == NONE {
+            self.free[unit.order as usize] = unit.next;
+        } else {
+            self.units[unit.prev as usize].next = unit.next;
+        }
+        if unit.next != NONE {
+            self.units[unit.next as usize].prev = unit.prev;
+        }
+        self.units[first as usize] = Unit::default();
+    }
+}
