@@ -479,7 +479,7 @@ impl<S: Storage> Machine<S> {
         let Some(lane) = &self.lanes[sub.lane as usize] else {
             return Err(Loss::QueueFull);
         };
-        if lane.room() == 0 || self.has_pending_gap(sub.source) {
+        if lane.room() == 0 || self.has_pending_gap(sub) {
             return Err(Loss::QueueFull);
         }
         let signo = lane.config.signo;
@@ -556,10 +556,20 @@ impl<S: Storage> Machine<S> {
         Ok(())
     }
 
-    fn has_pending_gap(&self, source: u32) -> bool {
+    /// Whether losses of this source wait for their place in this lane; later events must not pass them. They
+    /// may be those of an earlier subscription that has ended meanwhile.
+    fn has_pending_gap(&self, sub: &Subscription) -> bool {
         self.subscriptions
             .iter()
-            .any(|s| s.in_use && s.source == source && s.gap.is_some())
+            .any(|s| s.source == sub.source && s.lane == sub.lane && s.gap.is_some())
+    }
+
+    fn has_older_gap(&self, sub: &Subscription, gap: &Gap) -> bool {
+        self.subscriptions.iter().any(|s| {
+            s.source == sub.source
+                && s.lane == sub.lane
+                && s.gap.is_some_and(|g| g.first < gap.first)
+        })
     }
 
     fn lose(&mut self, id: usize, event: &Event<'_>, loss: Loss) {
@@ -592,14 +602,15 @@ impl<S: Storage> Machine<S> {
     /// Puts a subscription's gap into the stream if there is room.
     ///
     /// One place is kept for the event after the gap, unless the lane is empty: otherwise a full queue would
-    /// alternate between gaps and single events.
+    /// alternate between gaps and single events. A gap of the same source that an earlier subscription left
+    /// behind goes first.
     fn flush_gap(&mut self, id: usize) {
         let sub = self.subscriptions[id];
         let Some(gap) = sub.gap else { return };
         let Some(lane) = &self.lanes[sub.lane as usize] else {
             return;
         };
-        if lane.room() < 2 && lane.list.len > 0 {
+        if (lane.room() < 2 && lane.list.len > 0) || self.has_older_gap(&sub, &gap) {
             return;
         }
         let record = Record {
