@@ -131,9 +131,9 @@ macro_rules! abi_struct {
 
             /// The bytes that cross the boundary.
             #[must_use]
-            pub fn to_bytes(&self) -> [u8; $size] {
+            pub fn to_bytes(self) -> [u8; $size] {
                 let mut out = [0; $size];
-                super::plain::Plain::put(self, &mut out);
+                super::plain::Plain::put(&self, &mut out);
                 out
             }
 

@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A client: one open file, with at most one registration at a time.
+//!
+//! `reader` serialises everything that a process does to the registration (`read`, `pread`, registering,
+//! subscribing, closing), so a reader can copy what it has claimed without the state lock: only posting goes
+//! on meanwhile, and that neither moves nor frees a claimed event.
+
+use super::{
+    abi, error,
+    irq_lock::{new_irq_lock, IrqLock},
+    machine::{Claim, Consumer, Counters, Event, SubscriptionId},
+    registration::Registration,
+    source::{self, Owned},
+};
+use kernel::{
+    bindings,
+    ffi::c_void,
+    fs::File,
+    new_mutex, new_poll_condvar,
+    prelude::*,
+    sync::{
+        poll::{PollCondVar, PollTable},
+        Arc, ArcBorrow, Mutex,
+    },
+    uaccess::UserSliceWriter,
+};
+
+/// Events claimed per turn of the state lock in a batch read.
+const BATCH: usize = 8;
+
+/// An open file.
+#[pin_data]
+pub(crate) struct Client {
+    #[pin]
+    state: IrqLock<State>,
+    #[pin]
+    readable: PollCondVar,
+    #[pin]
+    reader: Mutex<()>,
+    /// Sources that this file created.
+    #[pin]
+    pub(crate) owned: Mutex<KVec<Owned>>,
+}
+
+struct State {
+    registration: Option<KBox<Registration>>,
+    /// Counters of the registrations that have ended.
+    past: Counters,
+}
+
+impl Client {
+    /// A client without a registration.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                state <- new_irq_lock!(
+                    State { registration: None, past: Counters::default() },
+                    "rtnotify_client"
+                ),
+                readable <- new_poll_condvar!("rtnotify_readable"),
+                reader <- new_mutex!((), "rtnotify_reader"),
+                owned <- new_mutex!(KVec::new(), "rtnotify_owned"),
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    /// Registers; see `docs/abi.md`.
+    pub(crate) fn register(self: ArcBorrow<'_, Self>, request: &mut abi::Register) -> Result {
+        let _reader = self.reader.lock();
+        if self.state.lock().registration.is_some() {
+            return Err(EBUSY);
+        }
+        let mut registration = Registration::new(request)?;
+        let context: *const Self = &*self;
+        // SAFETY: The registration is dropped by `unregister_locked`, at the latest when the file is released,
+        // which is before the client is.
+        unsafe { registration.watch_targets(Self::target_exited, context.cast_mut().cast()) };
+        let mut state = self.state.lock();
+        state.registration = Some(registration);
+        Ok(())
+    }
+
+    /// Called when a target thread exits, or may have.
+    ///
+    /// # Safety
+    ///
+    /// `context` is a client whose registration still has the target.
+    unsafe extern "C" fn target_exited(context: *mut c_void) {
+        // SAFETY: Promised by the caller.
+        let client = unsafe { &*context.cast::<Self>() };
+        let mut state = client.state.lock();
+        if let Some(registration) = &mut state.registration {
+            registration.ring_all();
+        }
+    }
+
+    /// Ends the registration. Returns how many events were discarded.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN` if there is none.
+    pub(crate) fn unregister(self: ArcBorrow<'_, Self>) -> Result<u64> {
+        let _reader = self.reader.lock();
+        self.unregister_locked().map(|(_, discarded)| discarded)
+    }
+
+    /// Ends the registration; the caller holds `reader` and drops what is returned, which may sleep.
+    fn unregister_locked(self: ArcBorrow<'_, Self>) -> Result<(KBox<Registration>, u64)> {
+        source::remove_subscriber(self);
+        let mut state = self.state.lock();
+        let mut registration = state
+            .registration
+            .take()
+            .ok_or_else(error::not_registered)?;
+        let discarded = registration.machine.discard();
+        state.past = state.past.plus(*registration.machine.counters());
+        drop(state);
+        self.readable.notify_all();
+        Ok((registration, discarded))
+    }
+
+    /// A file descriptor is being closed by the calling process: that ends a registration of its own.
+    ///
+    /// # Safety
+    ///
+    /// `file` is this client's file.
+    pub(crate) unsafe fn flush(self: ArcBorrow<'_, Self>, file: *mut bindings::file) {
+        let _reader = self.reader.lock();
+        let ours = match &self.state.lock().registration {
+            Some(registration) => registration.is_of_current_process(),
+            None => false,
+        };
+        if !ours {
+            return;
+        }
+        if let Ok((registration, _)) = self.unregister_locked() {
+            // SAFETY: Promised by the caller.
+            unsafe { registration.take_pending(file) };
+        }
+    }
+
+    /// The last reference to the file is gone.
+    pub(crate) fn release(self: ArcBorrow<'_, Self>) {
+        {
+            let _reader = self.reader.lock();
+            drop(self.unregister_locked());
+        }
+        let owned = core::mem::take(&mut *self.owned.lock());
+        for source in owned {
+            source.remove();
+        }
+    }
+
+    /// Subscribes; see `docs/abi.md`.
+    pub(crate) fn subscribe(self: ArcBorrow<'_, Self>, request: &abi::Subscribe) -> Result {
+        let _reader = self.reader.lock();
+        let id = {
+            let mut state = self.state.lock();
+            let registration = state
+                .registration
+                .as_mut()
+                .ok_or_else(error::not_registered)?;
+            let machine = &mut registration.machine;
+            let lane = machine.lane_of(request.signo).ok_or(ENOENT)?;
+            let cookie = (request.flags & abi::SUB_COOKIE != 0).then_some(request.cookie);
+            machine
+                .subscribe(request.source, lane, cookie)
+                .map_err(error::from_subscribe)?
+        };
+        source::add_subscriber(request.source, self.into(), id).inspect_err(|_| {
+            self.forget_source(request.source);
+        })
+    }
+
+    /// Unsubscribes; see `docs/abi.md`.
+    pub(crate) fn unsubscribe(self: ArcBorrow<'_, Self>, number: u32) -> Result {
+        let _reader = self.reader.lock();
+        if self.state.lock().registration.is_none() {
+            return Err(error::not_registered());
+        }
+        source::remove_subscription(number, self);
+        let mut state = self.state.lock();
+        let registration = state
+            .registration
+            .as_mut()
+            .ok_or_else(error::not_registered)?;
+        registration
+            .machine
+            .unsubscribe(number)
+            .map_err(error::from_subscribe)
+    }
+
+    /// A source is gone, or could not be subscribed to after all; it no longer lists this client.
+    pub(crate) fn forget_source(&self, number: u32) {
+        if let Some(registration) = &mut self.state.lock().registration {
+            // It is fine if the client has unsubscribed meanwhile.
+            let _ = registration.machine.unsubscribe(number);
+        }
+    }
+
+    /// Delivers an event to one subscription; any context. Returns whether it was accepted.
+    pub(crate) fn deliver(&self, id: SubscriptionId, event: &Event<'_>) -> bool {
+        let accepted = match &mut self.state.lock().registration {
+            Some(registration) => registration.post(id, event),
+            None => false,
+        };
+        // A refused event can have put out a gap, which is readable too.
+        self.readable.notify_all();
+        accepted
+    }
+
+    /// `read`: whole frames, as many as fit, consuming them.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN`, `EAGAIN`, `EMSGSIZE`, `EFAULT`, or an interruption by a signal.
+    pub(crate) fn read(&self, out: &mut UserSliceWriter, nonblock: bool) -> Result<usize> {
+        loop {
+            {
+                let _reader = self.reader.lock();
+                let read = self.read_queued(out)?;
+                if read > 0 {
+                    return Ok(read);
+                }
+            }
+            if nonblock {
+                return Err(EAGAIN);
+            }
+            let mut state = self.state.lock();
+            loop {
+                match &state.registration {
+                    None => return Err(error::not_registered()),
+                    Some(registration) if !registration.machine.is_empty() => break,
+                    Some(_) => {}
+                }
+                if self.readable.wait_interruptible(&mut state) {
+                    return Err(ERESTARTSYS);
+                }
+            }
+        }
+    }
+
+    /// Reads what is queued; the caller holds `reader`. 0: nothing is.
+    fn read_queued(&self, out: &mut UserSliceWriter) -> Result<usize> {
+        let mut done = 0;
+        let mut fault = false;
+        let mut full = false;
+        while !fault && !full {
+            let mut claims: [Option<Claim>; BATCH] = [const { None }; BATCH];
+            let arena;
+            {
+                let mut state = self.state.lock();
+                let registration = state
+                    .registration
+                    .as_mut()
+                    .ok_or_else(error::not_registered)?;
+                arena = registration.arena_start();
+                let mut room = out.len();
+                for place in &mut claims {
+                    let Some(claim) = registration.machine.claim() else {
+                        break;
+                    };
+                    let len = claim.record.frame_len();
+                    if len > room {
+                        registration.machine.unclaim(claim);
+                        full = true;
+                        break;
+                    }
+                    room -= len;
+                    *place = Some(claim);
+                }
+                if claims[0].is_none() {
+                    if full && done == 0 {
+                        return Err(EMSGSIZE);
+                    }
+                    if !full && done == 0 {
+                        registration.machine.counters_mut().spurious += 1;
+                    }
+                    break;
+                }
+            }
+            let mut copied = 0;
+            for claim in claims.iter().flatten() {
+                // SAFETY: The place is claimed, and `reader` keeps the registration.
+                if unsafe { copy_frame(out, claim, arena) }.is_err() {
+                    fault = true;
+                    break;
+                }
+                copied += 1;
+                done += claim.record.frame_len();
+            }
+            let mut state = self.state.lock();
+            let registration = state
+                .registration
+                .as_mut()
+                .ok_or_else(error::not_registered)?;
+            for (index, claim) in claims.into_iter().flatten().enumerate() {
+                if index < copied {
+                    registration.machine.consume(claim, Consumer::Read);
+                } else {
+                    registration.machine.unclaim(claim);
+                }
+            }
+        }
+        if done > 0 {
+            if let Some(registration) = &mut self.state.lock().registration {
+                registration.ring_all();
+            }
+        }
+        if fault && done == 0 {
+            return Err(EFAULT);
+        }
+        Ok(done)
+    }
+
+    /// `pread`: the payload that `handle` names, from its byte offset on.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN`, `EINVAL`, `ESTALE`, `ENODATA`, `EFAULT`.
+    pub(crate) fn read_handle(&self, handle: u64, out: &mut UserSliceWriter) -> Result<usize> {
+        let _reader = self.reader.lock();
+        let (claim, offset, arena, flags) = {
+            let mut state = self.state.lock();
+            let registration = state
+                .registration
+                .as_mut()
+                .ok_or_else(error::not_registered)?;
+            match registration.machine.claim_handle(handle) {
+                Ok((claim, offset)) => (
+                    claim,
+                    offset,
+                    registration.arena_start(),
+                    registration.flags,
+                ),
+                Err(e) => {
+                    // The doorbell that brought this handle is no longer pending: there may be place for
+                    // the next one.
+                    registration.ring_all();
+                    return Err(error::from_handle(e));
+                }
+            }
+        };
+        // SAFETY: The place is claimed, and `reader` keeps the registration.
+        let result = unsafe { copy_payload(out, &claim, offset, arena, flags) };
+        let complete = matches!(result, Ok((_, true))) && flags & abi::REG_PREAD_KEEP == 0;
+        let mut state = self.state.lock();
+        let registration = state
+            .registration
+            .as_mut()
+            .ok_or_else(error::not_registered)?;
+        if complete {
+            registration.machine.consume(claim, Consumer::Handle);
+            registration.ring_all();
+        } else {
+            registration.machine.unclaim(claim);
+        }
+        result.map(|(copied, _)| copied)
+    }
+
+    /// Whether there is something to read, for `poll`.
+    pub(crate) fn poll(&self, file: &File, table: &PollTable<'_>) -> u32 {
+        table.register_wait(file, &self.readable);
+        match &self.state.lock().registration {
+            Some(registration) if !registration.machine.is_empty() => bindings::POLLIN,
+            _ => 0,
+        }
+    }
+
+    /// The counters of this file.
+    pub(crate) fn stats(&self) -> abi::Stats {
+        let state = self.state.lock();
+        match &state.registration {
+            Some(registration) => {
+                let machine = &registration.machine;
+                state.past.plus(*machine.counters()).stats(
+                    machine.queued(),
+                    machine.quota_used() as u64,
+                    registration.state(),
+                    machine.subscription_count(),
+                )
+            }
+            None => state.past.stats(0, 0, 0, 0),
+        }
+    }
+}
+
+/// Copies a frame: record, payload, padding.
+///
+/// # Safety
+///
+/// `claim` holds a place in the arena that starts at `arena`, and keeps it for the duration.
+unsafe fn copy_frame(out: &mut UserSliceWriter, claim: &Claim, arena: *const u8) -> Result {
+    out.write_slice(&claim.record.to_bytes())?;
+    // SAFETY: Promised by the caller.
+    let payload = unsafe { payload(claim, arena) };
+    out.write_slice(payload)?;
+    let padding = abi::frame_align(payload.len()) - payload.len();
+    out.write_slice(&[0; abi::FRAME_ALIGN][..padding])
+}
+
+/// Copies what a handle names from `offset` on. Returns the number of bytes and whether that was all of it.
+///
+/// # Safety
+///
+/// As for [`copy_frame`].
+unsafe fn copy_payload(
+    out: &mut UserSliceWriter,
+    claim: &Claim,
+    offset: usize,
+    arena: *const u8,
+    flags: u32,
+) -> Result<(usize, bool)> {
+    let with_record = flags & abi::REG_PREAD_RECORD != 0;
+    if claim.record.is_gap() && !with_record {
+        return Err(error::is_gap());
+    }
+    let record = claim.record.to_bytes();
+    let value = claim.record.value.to_ne_bytes();
+    let head: &[u8] = if with_record { &record } else { &[] };
+    let tail = if !with_record && claim.record.flags & abi::RECORD_INLINE != 0 {
+        &value[..claim.record.payload_len as usize]
+    } else {
+        // SAFETY: Promised by the caller.
+        unsafe { payload(claim, arena) }
+    };
+    let total = head.len() + tail.len();
+    let mut skip = offset;
+    let mut copied = 0;
+    for part in [head, tail] {
+        let from = skip.min(part.len());
+        skip -= from;
+        let part = &part[from..];
+        let part = &part[..part.len().min(out.len())];
+        out.write_slice(part)?;
+        copied += part.len();
+    }
+    Ok((copied, offset == 0 && copied == total))
+}
+
+/// The payload of a claimed event.
+///
+/// # Safety
+///
+/// As for [`copy_frame`].
+unsafe fn payload<'a>(claim: &'a Claim, arena: *const u8) -> &'a [u8] {
+    if claim.place.is_empty() {
+        return &[];
+    }
+    // SAFETY: The place lies within the arena; it was written before the event could be claimed, and is not
+    // written again while the claim lasts.
+    unsafe { core::slice::from_raw_parts(arena.add(claim.place.start), claim.place.len()) }
+}

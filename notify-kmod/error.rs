@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The one place where the state machine's errors become errnos; `docs/abi.md` lists them per call.
+
+use super::{machine::SubscribeError, slots::HandleError};
+use kernel::{bindings, prelude::*};
+
+fn error(errno: u32) -> Error {
+    Error::from_errno(-(errno as i32))
+}
+
+/// No registration is in force.
+pub(crate) fn not_registered() -> Error {
+    error(bindings::ENOTCONN)
+}
+
+/// The handle names an event that is gone, or another client's.
+pub(crate) fn stale() -> Error {
+    error(bindings::ESTALE)
+}
+
+/// The handle names a gap, which has no payload: it must be read as a record.
+pub(crate) fn is_gap() -> Error {
+    error(bindings::ENODATA)
+}
+
+/// Not for 32-bit programs.
+pub(crate) fn not_supported() -> Error {
+    error(bindings::EOPNOTSUPP)
+}
+
+/// The errno of a handle that does not resolve.
+pub(crate) fn from_handle(e: HandleError) -> Error {
+    match e {
+        HandleError::Invalid => EINVAL,
+        HandleError::Stale | HandleError::Busy => stale(),
+    }
+}
+
+/// The errno of a subscription that cannot be made or ended.
+pub(crate) fn from_subscribe(e: SubscribeError) -> Error {
+    match e {
+        SubscribeError::Exists => EEXIST,
+        SubscribeError::Full => ENOSPC,
+        SubscribeError::NotFound => ENOENT,
+    }
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/dev/rtnotify`: its file operations.
+//!
+//! The kernel's own abstraction of misc devices sets no owner (so that the module could be removed under an
+//! open file) and has neither `poll` nor `flush`; hence a table of our own.
+
+use super::{abi, client::Client, error, ffi, ioctl, source};
+use core::{mem::MaybeUninit, pin::Pin};
+use kernel::{
+    bindings,
+    error::{from_result, to_result},
+    ffi::{c_char, c_int, c_long, c_uint, c_ulong},
+    fs::{
+        file::flags::{O_ACCMODE, O_NONBLOCK, O_RDONLY, O_WRONLY},
+        File,
+    },
+    prelude::*,
+    str::CStr,
+    sync::{poll::PollTable, Arc, ArcBorrow},
+    types::{ForeignOwnable, Opaque},
+    uaccess::{UserPtr, UserSlice},
+};
+
+const NAME: &CStr = c"rtnotify";
+
+/// The registered device; removing it is the last step of unloading.
+#[pin_data(PinnedDrop)]
+pub(crate) struct Device {
+    #[pin]
+    misc: Opaque<bindings::miscdevice>,
+}
+
+// SAFETY: `misc_register` and `misc_deregister` may be called from any thread.
+unsafe impl Send for Device {}
+// SAFETY: Nothing can be done with a shared reference.
+unsafe impl Sync for Device {}
+
+impl Device {
+    /// Registers the device node, mode 0660.
+    pub(crate) fn register() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            misc <- Opaque::try_ffi_init(|slot: *mut bindings::miscdevice| {
+                let misc = bindings::miscdevice {
+                    minor: bindings::MISC_DYNAMIC_MINOR as c_int,
+                    name: NAME.as_char_ptr(),
+                    fops: &FILE_OPERATIONS.0,
+                    mode: 0o660,
+                    ..Default::default()
+                };
+                // SAFETY: The slot is valid for writing.
+                unsafe { slot.write(misc) };
+                // SAFETY: The slot is initialised and pinned until `drop` deregisters it.
+                to_result(unsafe { bindings::misc_register(slot) })
+            }),
+        })
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for Device {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: It was registered when `Self` was made.
+        unsafe { bindings::misc_deregister(self.misc.get()) };
+    }
+}
+
+/// The table, which never changes.
+struct FileOperations(bindings::file_operations);
+
+// SAFETY: The table is never written.
+unsafe impl Sync for FileOperations {}
+
+static FILE_OPERATIONS: FileOperations = {
+    // SAFETY: All fields of the table may be zero.
+    let none: bindings::file_operations = unsafe { MaybeUninit::zeroed().assume_init() };
+    FileOperations(bindings::file_operations {
+        owner: super::THIS_MODULE.as_ptr(),
+        open: Some(open),
+        release: Some(release),
+        flush: Some(flush),
+        read: Some(read),
+        write: Some(write),
+        poll: Some(poll),
+        unlocked_ioctl: Some(unlocked_ioctl),
+        compat_ioctl: Some(compat_ioctl),
+        ..none
+    })
+};
+
+/// The client of an open file.
+///
+/// # Safety
+///
+/// `file` is an open file of this device, for as long as the result is used.
+unsafe fn client<'a>(file: *mut bindings::file) -> ArcBorrow<'a, Client> {
+    // SAFETY: `open` put it there, and only `release` takes it away.
+    unsafe { Arc::borrow((*file).private_data) }
+}
+
+/// Whether the file was opened for reading and for writing.
+pub(crate) fn access(file: &File) -> (bool, bool) {
+    let mode = file.flags() & O_ACCMODE;
+    (mode != O_WRONLY, mode != O_RDONLY)
+}
+
+/// # Safety
+///
+/// Called by the kernel as `open`.
+unsafe extern "C" fn open(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+    from_result(|| {
+        let client = Client::new()?;
+        // SAFETY: The file is being opened, so it is ours alone.
+        unsafe {
+            (*file).private_data = client.into_foreign();
+            ffi::rtnotify_file_opened(file);
+        }
+        Ok(0)
+    })
+}
+
+/// # Safety
+///
+/// Called by the kernel as `release`.
+unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+    // SAFETY: `open` put it there; nobody uses the file any more.
+    let client: Arc<Client> = unsafe { Arc::from_foreign((*file).private_data) };
+    client.as_arc_borrow().release();
+    0
+}
+
+/// # Safety
+///
+/// Called by the kernel as `flush`: a descriptor is being closed by the calling process.
+unsafe extern "C" fn flush(file: *mut bindings::file, _id: bindings::fl_owner_t) -> c_int {
+    // SAFETY: The file is open.
+    unsafe { client(file).flush(file) };
+    0
+}
+
+/// # Safety
+///
+/// Called by the kernel as `read`.
+unsafe extern "C" fn read(
+    file: *mut bindings::file,
+    buffer: *mut c_char,
+    len: usize,
+    position: *mut bindings::loff_t,
+) -> isize {
+    // SAFETY: The file is open.
+    let (client, file) = unsafe { (client(file), File::from_raw_file(file)) };
+    let mut out = UserSlice::new(UserPtr::from_ptr(buffer.cast()), len).writer();
+    let result = if position.is_null() {
+        client.read(&mut out, file.flags() & O_NONBLOCK != 0)
+    } else {
+        // SAFETY: `pread` passes a valid position.
+        client.read_handle(unsafe { *position } as u64, &mut out)
+    };
+    match result {
+        Ok(len) => len as isize,
+        Err(e) => e.to_errno() as isize,
+    }
+}
+
+/// # Safety
+///
+/// Called by the kernel as `write`.
+unsafe extern "C" fn write(
+    _file: *mut bindings::file,
+    buffer: *const c_char,
+    len: usize,
+    _position: *mut bindings::loff_t,
+) -> isize {
+    match write_posts(UserPtr::from_ptr(buffer.cast_mut().cast()), len) {
+        Ok(len) => len as isize,
+        Err(e) => e.to_errno() as isize,
+    }
+}
+
+/// Takes a batch of messages: all of it is checked before any of it is posted.
+///
+/// If a driver refuses one, the length of those before it is returned, or its error if it is the first.
+fn write_posts(buffer: UserPtr, len: usize) -> Result<usize> {
+    if len > abi::MAX_WRITE {
+        return Err(EMSGSIZE);
+    }
+    let mut bytes = KVVec::new();
+    UserSlice::new(buffer, len).read_all(&mut bytes, GFP_KERNEL_ACCOUNT)?;
+
+    let mut rest: &[u8] = &bytes;
+    if rest.is_empty() {
+        return Err(EINVAL);
+    }
+    while !rest.is_empty() {
+        let (post, payload, next) = split_post(rest)?;
+        source::find(post.source)?.check_write(payload.len())?;
+        rest = next;
+    }
+
+    let mut rest: &[u8] = &bytes;
+    while !rest.is_empty() {
+        let (post, payload, next) = split_post(rest)?;
+        let value = (post.flags & abi::POST_VALUE != 0).then_some(post.value);
+        let result =
+            source::find(post.source).and_then(|source| source.write(post.kind, value, payload));
+        if let Err(e) = result {
+            let done = bytes.len() - rest.len();
+            return if done > 0 { Ok(done) } else { Err(e) };
+        }
+        rest = next;
+    }
+    Ok(bytes.len())
+}
+
+/// The first message of a batch, its payload, and what follows.
+fn split_post(bytes: &[u8]) -> Result<(abi::Post, &[u8], &[u8])> {
+    let head: &[u8; abi::Post::BYTES] = bytes.first_chunk().ok_or(EINVAL)?;
+    let post = abi::Post::from_bytes(head);
+    if post.size as usize != abi::Post::BYTES
+        || post.flags & !abi::POST_VALUE != 0
+        || post.kind == abi::KIND_GAP
+        || post.reserved != 0
+        || (post.flags & abi::POST_VALUE == 0 && post.value != 0)
+    {
+        return Err(EINVAL);
+    }
+    let rest = &bytes[abi::Post::BYTES..];
+    let len = post.payload_len as usize;
+    let payload = rest.get(..len).ok_or(EINVAL)?;
+    // The last message may go without its padding.
+    let next = rest.get(abi::frame_align(len)..).unwrap_or(&[]);
+    Ok((post, payload, next))
+}
+
+/// # Safety
+///
+/// Called by the kernel as `poll`.
+unsafe extern "C" fn poll(
+    file: *mut bindings::file,
+    table: *mut bindings::poll_table_struct,
+) -> bindings::__poll_t {
+    // SAFETY: The file is open and the table valid or null.
+    let (client, file, table) = unsafe {
+        (
+            client(file),
+            File::from_raw_file(file),
+            PollTable::from_raw(table),
+        )
+    };
+    let mut events = 0;
+    let readable = client.poll(file, &table);
+    if readable != 0 {
+        events |= bindings::POLLIN | bindings::POLLRDNORM;
+    }
+    if access(file).1 {
+        // A write never waits.
+        events |= bindings::POLLOUT | bindings::POLLWRNORM;
+    }
+    events
+}
+
+/// # Safety
+///
+/// Called by the kernel as `unlocked_ioctl`.
+unsafe extern "C" fn unlocked_ioctl(
+    file: *mut bindings::file,
+    command: c_uint,
+    argument: c_ulong,
+) -> c_long {
+    // SAFETY: The file is open.
+    let (client, file) = unsafe { (client(file), File::from_raw_file(file)) };
+    match ioctl::ioctl(client, file, command, argument) {
+        Ok(()) => 0,
+        Err(e) => e.to_errno() as c_long,
+    }
+}
+
+/// # Safety
+///
+/// Called by the kernel as `compat_ioctl`.
+///
+/// A 32-bit program would get half of each handle.
+unsafe extern "C" fn compat_ioctl(
+    _file: *mut bindings::file,
+    _command: c_uint,
+    _argument: c_ulong,
+) -> c_long {
+    error::not_supported().to_errno() as c_long
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! rtnotify: queued realtime signals with payload handles, and the character device behind them.
+//!
+//! One event, from top to bottom: a driver or a process posts to a [`source`]; that delivers it to each
+//! subscribed [`client`]; the client's [`registration`] runs the state machine ([`machine`]), which says what
+//! to queue, what is lost and which signal to send; [`target`] sends it. The process reads through [`file`].
+//!
+//! The files below `core/` are the crate `rtnotify-core`, the same as the userspace loopback runs.
+
+use kernel::prelude::*;
+
+#[path = "core/src/abi.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod abi;
+#[path = "core/src/handle.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod handle;
+#[path = "core/src/machine.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod machine;
+#[path = "core/src/plain.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod plain;
+#[path = "core/src/pool.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod pool;
+#[path = "core/src/slots.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod slots;
+
+mod client;
+mod error;
+mod ffi;
+mod file;
+mod ioctl;
+mod irq_lock;
+mod producer;
+mod registration;
+mod source;
+mod target;
+mod timer;
+
+module! {
+    type: Rtnotify,
+    name: "rtnotify",
+    authors: ["The rtnotify authors"],
+    description: "Signal-driven asynchronous notification with payload handles",
+    license: "GPL v2",
+}
+
+#[pin_data]
+struct Rtnotify {
+    #[pin]
+    device: file::Device,
+}
+
+impl kernel::InPlaceModule for Rtnotify {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        // SAFETY: The module is initialised once, and nothing can use it before the device is registered and
+        // the initialiser has returned.
+        unsafe { source::init() };
+        try_pin_init!(Self {
+            device <- file::Device::register(),
+        })
+    }
+}
