@@ -257,6 +257,11 @@ impl Source {
         kernel::error::to_result(ret)
     }
 
+    /// Whether anybody is subscribed; any context.
+    pub(crate) fn has_subscribers(&self) -> bool {
+        !self.state.lock().subscribers.is_empty()
+    }
+
     fn info(&self) -> abi::SourceInfo {
         let state = self.state.lock();
         abi::SourceInfo {

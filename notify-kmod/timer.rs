@@ -2,7 +2,9 @@
 
 //! Timer sources: a high-resolution timer that posts from its interrupt.
 //!
-//! Each event's value is the number of periods that it stands for: 1, or more if the timer was late.
+//! Each event's value is the number of periods that it stands for: 1, or more if the timer was late. Periods
+//! without a subscriber are not events and do not count towards the timer's end, so a one-shot timer cannot be
+//! missed by subscribing to it after it was created.
 
 use super::{
     abi,
@@ -56,6 +58,9 @@ impl HrTimerCallback for Ticker {
     ) -> HrTimerRestart {
         let now = source::now();
         let mut periods = context.forward_now(this.period);
+        if !this.source.has_subscribers() {
+            return HrTimerRestart::Restart;
+        }
         let mut restart = HrTimerRestart::Restart;
         if let Some(remaining) = &this.remaining {
             // Only this callback changes it, and it does not run concurrently with itself.

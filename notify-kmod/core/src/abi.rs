@@ -303,7 +303,7 @@ abi_struct! {
         reserved0: u32 = 20,
         /// Timer: period in nanoseconds. Else 0.
         period_ns: u64 = 24,
-        /// Timer: expirations before it stops, 0: none. Else 0.
+        /// Timer: expirations before it stops, 0: no end; only those with a subscriber count. Else 0.
         count: u64 = 32,
         /// Name, NUL-terminated, not empty, unique, printable ASCII without `/`.
         name: [u8; NAME_LEN] = 40,
