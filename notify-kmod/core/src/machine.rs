@@ -77,6 +77,14 @@ struct Lane {
     refused: bool,
     /// Subscriptions of this lane with a gap that is not on the list yet.
     pending_gaps: u32,
+    /// Records on the list that a reader holds.
+    claimed: u32,
+    /// A reader found nothing but claimed records, or asked for one of them by handle.
+    turned_away: bool,
+    /// A record came back after a reader had been turned away from it: its signal may have been taken in
+    /// vain, so fallback doorbells and nothing else are rung until somebody has drained. A handle sent
+    /// meanwhile would merge with a valueless doorbell that left only its pending bit, and replace it.
+    recall: bool,
 }
 
 impl Lane {
@@ -114,7 +122,7 @@ pub struct SubscriptionId(u8);
 pub struct Event<'a> {
     /// Number of the event within its source.
     pub source_seq: u64,
-    /// The producer's kind.
+    /// The producer's kind. [`abi::KIND_GAP`] is not a producer's to give: it becomes [`abi::KIND_EVENT`].
     pub kind: u16,
     /// Latched time in nanoseconds.
     pub time_ns: u64,
@@ -131,7 +139,7 @@ pub enum Loss {
     QueueFull,
     /// The payload quota is used up.
     Quota,
-    /// The payload could never fit the quota.
+    /// The payload could never fit the quota, or is longer than [`abi::MAX_PAYLOAD`].
     TooLarge,
 }
 
@@ -327,6 +335,9 @@ impl<S: Storage> Machine<S> {
             unannounced: false,
             refused: false,
             pending_gaps: 0,
+            claimed: 0,
+            turned_away: false,
+            recall: false,
         });
         Self {
             slots: SlotTable::new(slots, base),
@@ -360,7 +371,8 @@ impl<S: Storage> Machine<S> {
             .sum()
     }
 
-    /// Whether there is nothing to read.
+    /// Whether nothing is queued. What a reader holds counts, for it may come back; so [`Machine::claim`] can
+    /// find nothing all the same, and whoever waits for records then waits for that reader.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lanes.iter().flatten().all(|lane| lane.list.len == 0)
@@ -447,6 +459,9 @@ impl<S: Storage> Machine<S> {
     /// Posts an event to one subscription. `fill` is called with the place of the payload in the arena, if
     /// it needs one, before anybody can read it. Returns the lane, for [`Machine::next_signal`].
     ///
+    /// A subscription that has ended takes nothing and counts nothing; its place may be taken again, so the
+    /// caller forgets the id before it ends the subscription.
+    ///
     /// # Errors
     ///
     /// The event is lost to this subscriber; it is counted and will be reported as part of a gap. The lane
@@ -459,6 +474,9 @@ impl<S: Storage> Machine<S> {
     ) -> (usize, Result<(), Loss>) {
         let sub = self.subscriptions[id.0 as usize];
         let lane = sub.lane as usize;
+        if !sub.in_use {
+            return (lane, Ok(()));
+        }
         self.counters.posted += 1;
         self.flush_gap(id.0 as usize);
         match self.enqueue(&sub, event, fill) {
@@ -494,6 +512,10 @@ impl<S: Storage> Machine<S> {
             value = u64::from_ne_bytes(bytes);
             flags |= abi::RECORD_INLINE;
         }
+        if len > abi::MAX_PAYLOAD {
+            // A handle could not name its last bytes.
+            return Err(Loss::TooLarge);
+        }
         if flags & abi::RECORD_INLINE == 0 && len > 0 {
             let place = self.pool.alloc(len).map_err(|e| match e {
                 PoolError::Exhausted => Loss::Quota,
@@ -506,7 +528,12 @@ impl<S: Storage> Machine<S> {
             seq: self.next_seq,
             source_seq: event.source_seq,
             source: sub.source,
-            kind: event.kind,
+            // Counted as an event, so it must not pass for a gap.
+            kind: if event.kind == abi::KIND_GAP {
+                abi::KIND_EVENT
+            } else {
+                event.kind
+            },
             flags,
             time_ns: event.time_ns,
             value,
@@ -646,8 +673,13 @@ impl<S: Storage> Machine<S> {
                 slot = self.slots.next(slot);
             }
             if slot != NONE {
-                return Some(self.claim_slot(slot));
+                return Some(self.claim_slot(slot, false));
             }
+        }
+        for lane in self.lanes.iter_mut().flatten() {
+            // Whatever was recalled has been read; what others hold may come back.
+            lane.recall = false;
+            lane.turned_away = lane.claimed > 0;
         }
         None
     }
@@ -659,8 +691,14 @@ impl<S: Storage> Machine<S> {
     /// See [`HandleError`].
     pub fn claim_handle(&mut self, handle: u64) -> Result<(Claim, usize), HandleError> {
         match self.slots.resolve(handle) {
-            Ok((slot, _)) if self.slots.get(slot).claimed => Err(HandleError::Busy),
-            Ok((slot, offset)) => Ok((self.claim_slot(slot), offset)),
+            Ok((slot, _)) if self.slots.get(slot).claimed => {
+                let index = self.slots.get(slot).lane as usize;
+                if let Some(lane) = &mut self.lanes[index] {
+                    lane.turned_away = true;
+                }
+                Err(HandleError::Busy)
+            }
+            Ok((slot, offset)) => Ok((self.claim_slot(slot, true), offset)),
             Err(error) => {
                 self.counters.stale += 1;
                 Err(error)
@@ -668,11 +706,15 @@ impl<S: Storage> Machine<S> {
         }
     }
 
-    fn claim_slot(&mut self, slot: u32) -> Claim {
+    fn claim_slot(&mut self, slot: u32, by_handle: bool) -> Claim {
         let s = self.slots.get_mut(slot);
         s.claimed = true;
+        s.taken = by_handle && s.signalled;
         let record = s.record;
         let start = s.block.as_ref().map_or(0, Block::offset);
+        if let Some(lane) = &mut self.lanes[s.lane as usize] {
+            lane.claimed += 1;
+        }
         Claim {
             slot,
             record,
@@ -680,9 +722,28 @@ impl<S: Storage> Machine<S> {
         }
     }
 
-    /// Puts a claimed event back, unread, in its old place.
-    pub fn unclaim(&mut self, claim: Claim) {
-        self.slots.get_mut(claim.slot).claimed = false;
+    /// Puts a claimed event back, unread, in its old place; one that [`Machine::discard`] left to its reader is
+    /// discarded now. Returns its lane, for [`Machine::next_signal`].
+    ///
+    /// Another reader may have been turned away from this event meanwhile and have gone to sleep: the lane may
+    /// need a doorbell, and the caller wakes whoever sleeps on it.
+    pub fn unclaim(&mut self, claim: Claim) -> usize {
+        let slot = self.slots.get_mut(claim.slot);
+        let index = slot.lane as usize;
+        if slot.discarded {
+            let is_gap = slot.record.is_gap();
+            self.remove(claim.slot, Consumer::Read);
+            self.counters.lost_discarded += u64::from(!is_gap);
+            self.flush_gaps(index);
+            return index;
+        }
+        slot.claimed = false;
+        if let Some(lane) = &mut self.lanes[index] {
+            lane.claimed -= 1;
+            lane.recall |= lane.turned_away;
+            lane.turned_away &= lane.claimed > 0;
+        }
+        index
     }
 
     /// Consumes a claimed event. Returns its lane, for [`Machine::next_signal`].
@@ -694,21 +755,31 @@ impl<S: Storage> Machine<S> {
         }
         if let Some(lane) = &mut self.lanes[index] {
             lane.refused = false;
-            if lane.pending_gaps > 0 {
-                for id in 0..self.subscriptions.len() {
-                    if self.subscriptions[id].lane as usize == index {
-                        self.flush_gap(id);
-                    }
-                }
-            }
         }
+        self.flush_gaps(index);
         index
     }
 
+    fn flush_gaps(&mut self, index: usize) {
+        if self.lanes[index].is_some_and(|lane| lane.pending_gaps > 0) {
+            for id in 0..self.subscriptions.len() {
+                if self.subscriptions[id].lane as usize == index {
+                    self.flush_gap(id);
+                }
+            }
+        }
+    }
+
     fn remove(&mut self, slot: u32, consumer: Consumer) -> usize {
-        let (index, signalled, is_gap) = {
+        let (index, signalled, taken, claimed, is_gap) = {
             let s = self.slots.get(slot);
-            (s.lane as usize, s.signalled, s.record.is_gap())
+            (
+                s.lane as usize,
+                s.signalled,
+                s.taken,
+                s.claimed,
+                s.record.is_gap(),
+            )
         };
         let next = self.slots.next(slot);
         let Some(lane) = &mut self.lanes[index] else {
@@ -719,9 +790,13 @@ impl<S: Storage> Machine<S> {
         }
         if signalled {
             lane.outstanding -= 1;
-            if consumer == Consumer::Read {
+            if consumer == Consumer::Read || !taken {
                 lane.ghosts += 1;
             }
+        }
+        if claimed {
+            lane.claimed -= 1;
+            lane.turned_away &= lane.claimed > 0;
         }
         if is_gap {
             lane.gaps -= 1;
@@ -735,17 +810,22 @@ impl<S: Storage> Machine<S> {
     /// The signal that `lane` needs now, if any; send it, tell [`Machine::signal_result`], ask again.
     ///
     /// `pending` says whether the target has a signal of this lane pending, read after the last change to
-    /// the queue. Clear means that nothing is outstanding; set means that a doorbell is still on its way,
-    /// after which the consumer drains.
+    /// the queue and after the last signal sent. Clear means that nothing is outstanding; set means that a
+    /// doorbell is still on its way, after which the consumer drains. That holds for a signal of this number
+    /// from anybody: the consumer must drain after every one that does not lead it to its event.
+    ///
+    /// Asking, sending and telling belong under one hold of the caller's lock. In window mode an event posted
+    /// between asking and telling would be taken for announced.
     #[must_use]
     pub fn next_signal(&mut self, index: usize, pending: bool) -> Option<Signal> {
         let slots = &self.slots;
         let lane = self.lanes.get_mut(index)?.as_mut()?;
         if lane.list.len == 0 {
             lane.unannounced = false;
+            lane.recall = false;
             return None;
         }
-        if lane.refused {
+        if lane.refused || lane.recall {
             return if pending {
                 None
             } else {
@@ -790,7 +870,10 @@ impl<S: Storage> Machine<S> {
         match self.lanes.get(index) {
             Some(Some(lane)) => {
                 lane.list.len > 0
-                    && (lane.refused || lane.ghosts > 0 || lane.config.mode == Mode::Window)
+                    && (lane.refused
+                        || lane.recall
+                        || lane.ghosts > 0
+                        || (lane.config.mode == Mode::Window && lane.unannounced))
             }
             _ => false,
         }
@@ -806,17 +889,23 @@ impl<S: Storage> Machine<S> {
                 lane.unannounced = false;
                 false
             }
-            (Signal::Queued { .. }, Outcome::Sent) => {
+            (Signal::Queued { handle }, Outcome::Sent) => {
                 self.counters.signals_sent += 1;
-                lane.outstanding += 1;
-                lane.unannounced = false;
-                if lane.config.mode == Mode::PerEvent && lane.unsignalled != NONE {
-                    let slot = lane.unsignalled;
+                if lane.config.mode == Mode::Window {
+                    lane.outstanding += 1;
+                    lane.unannounced = false;
+                    return false;
+                }
+                let slot = lane.unsignalled;
+                if slot != NONE && self.slots.get(slot).record.handle == handle {
                     lane.unsignalled = self.slots.next(slot);
                     self.slots.get_mut(slot).signalled = true;
-                    return true;
+                    lane.outstanding += 1;
+                } else {
+                    // Consumed meanwhile: the signal is on its way all the same.
+                    lane.ghosts += 1;
                 }
-                false
+                true
             }
             (Signal::Queued { .. }, Outcome::Refused) => {
                 self.counters.signals_refused += 1;
@@ -837,37 +926,62 @@ impl<S: Storage> Machine<S> {
     pub fn reset_signals(&mut self) {
         for lane in self.lanes.iter_mut().flatten() {
             let mut slot = lane.list.head;
+            let mut first = NONE;
             while slot != NONE {
-                self.slots.get_mut(slot).signalled = false;
+                let s = self.slots.get_mut(slot);
+                s.signalled = false;
+                s.taken = false;
+                // Those that the end of an earlier registration left to their readers announce nothing.
+                if first == NONE && !s.discarded {
+                    first = slot;
+                }
                 slot = self.slots.next(slot);
             }
-            lane.unsignalled = lane.list.head;
+            lane.unsignalled = first;
             lane.outstanding = 0;
             lane.ghosts = 0;
             lane.refused = false;
-            lane.unannounced = lane.list.len > 0;
+            lane.recall = false;
+            lane.unannounced = first != NONE;
         }
     }
 
     /// Ends every subscription and discards what is queued, counting it as lost. Returns how many events.
+    ///
+    /// An event that a reader holds stays with that reader, who copies from its place in the arena without the
+    /// lock: it counts as queued until it is consumed, or is lost when it is put back. So the arena, and the
+    /// machine for its counters, must outlive the last claim.
     pub fn discard(&mut self) -> u64 {
-        let discarded = self.queued();
+        let before = self.queued();
         for index in 0..self.lanes.len() {
-            while let Some(lane) = &self.lanes[index] {
-                let slot = lane.list.head;
-                if slot == NONE {
-                    break;
+            let Some(lane) = &self.lanes[index] else {
+                continue;
+            };
+            let mut slot = lane.list.head;
+            while slot != NONE {
+                let next = self.slots.next(slot);
+                let s = self.slots.get_mut(slot);
+                if s.claimed {
+                    s.discarded = true;
+                    s.signalled = false;
+                } else {
+                    s.signalled = false;
+                    self.remove(slot, Consumer::Read);
                 }
-                self.remove(slot, Consumer::Read);
+                slot = next;
             }
             if let Some(lane) = &mut self.lanes[index] {
+                lane.unsignalled = NONE;
                 lane.pending_gaps = 0;
                 lane.refused = false;
                 lane.unannounced = false;
+                lane.turned_away = false;
+                lane.recall = false;
                 lane.outstanding = 0;
                 lane.ghosts = 0;
             }
         }
+        let discarded = before - self.queued();
         for sub in self.subscriptions.iter_mut() {
             *sub = Subscription::default();
         }

@@ -30,6 +30,10 @@ pub struct Slot {
     pub(super) signalled: bool,
     /// A reader is copying it; only that reader may consume it.
     pub(super) claimed: bool,
+    /// It was claimed by handle, after the signal that carries the handle had been sent.
+    pub(super) taken: bool,
+    /// The registration ended while it was claimed: it must not be queued again.
+    pub(super) discarded: bool,
 }
 
 impl Default for Slot {
@@ -44,6 +48,8 @@ impl Default for Slot {
             lane: 0,
             signalled: false,
             claimed: false,
+            taken: false,
+            discarded: false,
         }
     }
 }
@@ -156,6 +162,8 @@ impl<S: core::ops::DerefMut<Target = [Slot]>> SlotTable<S> {
             lane,
             signalled: false,
             claimed: false,
+            taken: false,
+            discarded: false,
         };
         if list.tail == NONE {
             list.head = slot;
