@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The device's own interface, made safe and nothing more: one open file, real or emulated.
+//!
+//! A [`Client`] is what the kernel sees as an open file. Its operations are those of the device, with the
+//! structures of [`rtnotify_core::abi`] and `errno` for errors, over the kernel module or over the loopback
+//! broker. Most programs want the layer above, [`crate::Device`]; this one is for tests, tools, and those
+//! who do their own signal handling.
+//!
+//! All operations may be called from several threads at once. None holds a lock of its own.
+//!
+//! After `fork` the child's copy answers everything with `EOWNERDEAD`.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+use rtnotify_core::abi;
+
+use crate::loopback::{Broker, Connection};
+use crate::sys;
+
+/// What a client may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Register, subscribe, read.
+    Read,
+    /// Create sources, post.
+    Write,
+    /// Both.
+    ReadWrite,
+}
+
+impl Access {
+    /// Whether reading is included.
+    #[must_use]
+    pub fn reads(self) -> bool {
+        self != Self::Write
+    }
+
+    /// Whether writing is included.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        self != Self::Read
+    }
+}
+
+/// What [`Client::poll`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// There is something to read.
+    pub readable: bool,
+    /// A post would be looked at now.
+    pub writable: bool,
+}
+
+/// One open file of the device.
+#[derive(Debug)]
+pub struct Client {
+    end: End,
+    pid: u32,
+}
+
+#[derive(Debug)]
+enum End {
+    Kernel(File),
+    Loopback(Connection),
+}
+
+impl Client {
+    /// Opens the device node at `path`; without `blocking`, reads that would wait give `EAGAIN`.
+    pub fn open(path: &Path, access: Access, blocking: bool) -> io::Result<Self> {
+        let flags = if blocking { 0 } else { libc::O_NONBLOCK };
+        let file = OpenOptions::new()
+            .read(access.reads())
+            .write(access.writes())
+            .custom_flags(flags)
+            .open(path)?;
+        Ok(Self {
+            end: End::Kernel(file),
+            pid: std::process::id(),
+        })
+    }
+
+    /// Connects to a broker of this process, with the same choices as [`Client::open`].
+    pub fn loopback(broker: &Broker, access: Access, blocking: bool) -> Result<Self, Errno> {
+        Ok(Self {
+            end: End::Loopback(broker.connect(access, blocking)?),
+            pid: std::process::id(),
+        })
+    }
+
+    /// Whether the other end is the kernel module.
+    #[must_use]
+    pub fn is_kernel(&self) -> bool {
+        matches!(self.end, End::Kernel(_))
+    }
+
+    /// The descriptor of a kernel client, for `poll` and the like.
+    #[must_use]
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.end {
+            End::Kernel(file) => Some(file.as_fd()),
+            End::Loopback(_) => None,
+        }
+    }
+
+    /// The signal that is rung when the registered one is refused.
+    ///
+    /// The module can force the registered number itself, without a value; the loopback cannot and uses
+    /// `SIGURG`, which a target of the loopback must therefore block or handle as well.
+    #[must_use]
+    pub fn fallback_signal(&self, signo: i32) -> i32 {
+        match self.end {
+            End::Kernel(_) => signo,
+            End::Loopback(_) => sys::SIGURG,
+        }
+    }
+
+    fn end(&self) -> Result<&End, Errno> {
+        if std::process::id() == self.pid {
+            Ok(&self.end)
+        } else {
+            Err(Errno::EOWNERDEAD)
+        }
+    }
+
+    /// Registers a thread of this process; `request.size` is filled in, the values in force are written back.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` (registered already), `EINVAL` (a value out of range, or the target neither blocks nor handles
+    /// the signal), `ESRCH` (not a thread of this process), `EBADF` (not open for reading).
+    pub fn register(&self, request: &mut abi::Register) -> Result<(), Errno> {
+        request.size = abi::Register::BYTES as u32;
+        match self.end()? {
+            End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_REGISTER, request),
+            End::Loopback(end) => end.register(request, false),
+        }
+    }
+
+    /// [`Client::register`] of the calling thread by a dispatcher that blocks the signal as long as it lives,
+    /// which saves the loopback looking before every signal.
+    pub(crate) fn register_dispatcher(&self, request: &mut abi::Register) -> Result<(), Errno> {
+        match self.end()? {
+            End::Kernel(_) => self.register(request),
+            End::Loopback(end) => {
+                request.size = abi::Register::BYTES as u32;
+                end.register(request, true)
+            }
+        }
+    }
+
+    /// Ends the registration; returns how many events were still queued.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN` (none in force).
+    pub fn unregister(&self) -> Result<u64, Errno> {
+        match self.end()? {
+            End::Kernel(file) => {
+                let mut request = abi::Unregister {
+                    size: abi::Unregister::BYTES as u32,
+                    ..abi::Unregister::zeroed()
+                };
+                sys::device_ioctl(file.as_fd(), abi::IOC_UNREGISTER, &mut request)?;
+                Ok(request.discarded)
+            }
+            End::Loopback(end) => end.unregister(),
+        }
+    }
+
+    /// Subscribes to a source, with a cookie of its own or the registration's.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN` (not registered), `ENOENT` (no such source), `EEXIST` (subscribed already), `ENOSPC` (too
+    /// many subscriptions).
+    pub fn subscribe(&self, source: u32, cookie: Option<u64>) -> Result<(), Errno> {
+        match self.end()? {
+            End::Kernel(file) => {
+                let mut request = abi::Subscribe {
+                    size: abi::Subscribe::BYTES as u32,
+                    flags: cookie.map_or(0, |_| abi::SUB_COOKIE),
+                    source,
+                    cookie: cookie.unwrap_or(0),
+                    ..abi::Subscribe::zeroed()
+                };
+                sys::device_ioctl(file.as_fd(), abi::IOC_SUBSCRIBE, &mut request)
+            }
+            End::Loopback(end) => end.subscribe(source, cookie),
+        }
+    }
+
+    /// Ends a subscription; what is queued stays queued.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN` (not registered), `ENOENT` (not subscribed).
+    pub fn unsubscribe(&self, source: u32) -> Result<(), Errno> {
+        match self.end()? {
+            End::Kernel(file) => {
+                let mut request = abi::Unsubscribe {
+                    size: abi::Unsubscribe::BYTES as u32,
+                    source,
+                    ..abi::Unsubscribe::zeroed()
+                };
+                sys::device_ioctl(file.as_fd(), abi::IOC_UNSUBSCRIBE, &mut request)
+            }
+            End::Loopback(end) => end.unsubscribe(source),
+        }
+    }
+
+    /// Lists sources from number `first` on; returns how many were written and how many match.
+    pub fn list_sources(
+        &self,
+        first: u32,
+        entries: &mut [abi::SourceInfo],
+    ) -> Result<(usize, usize), Errno> {
+        match self.end()? {
+            End::Kernel(file) => sys::device_list_sources(file.as_fd(), first, entries),
+            End::Loopback(end) => Ok(end.list_sources(first, entries)),
+        }
+    }
+
+    /// Every source there is now.
+    pub fn sources(&self) -> Result<Vec<abi::SourceInfo>, Errno> {
+        let mut all = Vec::new();
+        let mut first = 0;
+        let mut page = vec![abi::SourceInfo::zeroed(); 64];
+        loop {
+            let (count, total) = self.list_sources(first, &mut page)?;
+            all.extend_from_slice(&page[..count]);
+            let Some(last) = page[..count].last() else {
+                return Ok(all);
+            };
+            if count >= total {
+                return Ok(all);
+            }
+            first = last.number + 1;
+        }
+    }
+
+    /// Creates a source that lives as long as this client; its number is written back.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` (not open for writing), `EEXIST` (name taken), `EINVAL`, `ENOSPC` (too many sources).
+    pub fn create_source(&self, request: &mut abi::CreateSource) -> Result<(), Errno> {
+        request.size = abi::CreateSource::BYTES as u32;
+        match self.end()? {
+            End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_CREATE_SOURCE, request),
+            End::Loopback(end) => end.create_source(request),
+        }
+    }
+
+    /// Destroys a source that this client created.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` (no such source), `EPERM` (somebody else's).
+    pub fn destroy_source(&self, number: u32) -> Result<(), Errno> {
+        match self.end()? {
+            End::Kernel(file) => {
+                let mut request = abi::DestroySource {
+                    size: abi::DestroySource::BYTES as u32,
+                    number,
+                    ..abi::DestroySource::zeroed()
+                };
+                sys::device_ioctl(file.as_fd(), abi::IOC_DESTROY_SOURCE, &mut request)
+            }
+            End::Loopback(end) => end.destroy_source(number),
+        }
+    }
+
+    /// The counters of this client.
+    pub fn stats(&self) -> Result<abi::Stats, Errno> {
+        match self.end()? {
+            End::Kernel(file) => {
+                let mut request = abi::Stats {
+                    size: abi::Stats::BYTES as u32,
+                    ..abi::Stats::zeroed()
+                };
+                sys::device_ioctl(file.as_fd(), abi::IOC_STATS, &mut request)?;
+                Ok(request)
+            }
+            End::Loopback(end) => end.stats(),
+        }
+    }
+
+    /// Reads and consumes as many whole frames as fit: a record, its payload, padding to 8 bytes.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` (nothing there, and not blocking), `EMSGSIZE` (the first frame does not fit; nothing is
+    /// consumed), `ENOTCONN` (not registered), `EBADF` (not open for reading), `EINTR` (kernel only).
+    pub fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        match self.end()? {
+            End::Kernel(file) => nix::unistd::read(file.as_fd(), buffer),
+            End::Loopback(end) => end.read(buffer),
+        }
+    }
+
+    /// Copies what `handle`, plus a byte offset in its low bits, names.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` (impossible handle), `ESTALE` (names nothing of this client's), `ENODATA` (a gap, and records were
+    /// not asked for), `ENOTCONN`, `EBADF`.
+    pub fn pread(&self, buffer: &mut [u8], handle: u64) -> Result<usize, Errno> {
+        match self.end()? {
+            End::Kernel(file) => sys::pread(file.as_fd(), buffer, handle),
+            End::Loopback(end) => end.pread(buffer, handle),
+        }
+    }
+
+    /// Posts a batch of frames, each an [`abi::Post`] and its payload, padded to 8 bytes unless last. All are
+    /// checked before the first is posted. Returns the bytes taken, fewer only if a driver is busy.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` (malformed), `ENOENT` (no such source), `EPERM` (takes no posts), `EMSGSIZE` (too long),
+    /// `EAGAIN` (the driver behind the source is busy), `EBADF` (not open for writing).
+    pub fn write(&self, frames: &[u8]) -> Result<usize, Errno> {
+        match self.end()? {
+            End::Kernel(file) => nix::unistd::write(file.as_fd(), frames),
+            End::Loopback(end) => end.write(frames),
+        }
+    }
+
+    /// Posts one event, without building a frame where none is needed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::write`].
+    pub fn post(
+        &self,
+        source: u32,
+        kind: u16,
+        value: Option<u64>,
+        payload: &[u8],
+    ) -> Result<(), Errno> {
+        let head = post_head(source, kind, value, payload.len());
+        match self.end()? {
+            End::Kernel(file) => {
+                let head = head.to_bytes();
+                let mut small = [0; 256];
+                let len = head.len() + payload.len();
+                let large;
+                let frame = if let Some(frame) = small.get_mut(..len) {
+                    frame[..head.len()].copy_from_slice(&head);
+                    frame[head.len()..].copy_from_slice(payload);
+                    &*frame
+                } else {
+                    large = [&head[..], payload].concat();
+                    &large[..]
+                };
+                nix::unistd::write(file.as_fd(), frame).map(drop)
+            }
+            End::Loopback(end) => end.post(&head, payload),
+        }
+    }
+
+    /// Waits up to `timeout` (`None`: for ever) until there is something to read; zero only looks.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` (kernel only).
+    pub fn poll(&self, timeout: Option<Duration>) -> Result<Readiness, Errno> {
+        match self.end()? {
+            End::Kernel(file) => {
+                let timeout = match timeout {
+                    None => PollTimeout::NONE,
+                    Some(t) => PollTimeout::try_from(t.as_millis()).unwrap_or(PollTimeout::MAX),
+                };
+                let look = |events, timeout| {
+                    let mut fds = [PollFd::new(file.as_fd(), events)];
+                    nix::poll::poll(&mut fds, timeout)?;
+                    Ok::<_, Errno>(fds[0].revents().unwrap_or(PollFlags::empty()))
+                };
+                let readable = look(PollFlags::POLLIN, timeout)?.contains(PollFlags::POLLIN);
+                let writable =
+                    look(PollFlags::POLLOUT, PollTimeout::ZERO)?.contains(PollFlags::POLLOUT);
+                Ok(Readiness { readable, writable })
+            }
+            End::Loopback(end) => end.poll(timeout),
+        }
+    }
+}
+
+/// The head of a frame for [`Client::write`].
+#[must_use]
+pub fn post_head(source: u32, kind: u16, value: Option<u64>, payload_len: usize) -> abi::Post {
+    abi::Post {
+        size: abi::Post::BYTES as u32,
+        source,
+        kind,
+        flags: value.map_or(0, |_| abi::POST_VALUE),
+        payload_len: u32::try_from(payload_len).unwrap_or(u32::MAX),
+        value: value.unwrap_or(0),
+        reserved: 0,
+    }
+}
+
+/// A name in the form of the ABI, or `None` if it is empty, too long or holds anything but visible ASCII
+/// without `/`.
+#[must_use]
+pub fn source_name(name: &str) -> Option<[u8; abi::NAME_LEN]> {
+    let good = |b: u8| b.is_ascii_graphic() && b != b'/';
+    if name.is_empty() || name.len() >= abi::NAME_LEN || !name.bytes().all(good) {
+        return None;
+    }
+    let mut out = [0; abi::NAME_LEN];
+    out[..name.len()].copy_from_slice(name.as_bytes());
+    Some(out)
+}
+
+/// The name in a listed source.
+#[must_use]
+pub fn name_of(info: &abi::SourceInfo) -> String {
+    let len = info.name.iter().position(|&b| b == 0);
+    String::from_utf8_lossy(&info.name[..len.unwrap_or(abi::NAME_LEN)]).into_owned()
+}

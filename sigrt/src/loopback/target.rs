@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The thread that doorbells are rung for, and what `/proc` says about its signals.
+//!
+//! The module looks into the task itself; userspace reads `/proc/self/task/TID/status`. The file is opened
+//! once, at registration: it stays bound to that very thread, so a number used again is not mistaken for it.
+//! Runs under the broker's lock; never blocks.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use nix::errno::Errno;
+
+use crate::sys::{self, Tid};
+
+/// Signals of a thread at one moment, as sets with bit `signo - 1`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Signals {
+    pub(super) pending: u64,
+    pub(super) blocked: u64,
+    pub(super) caught: u64,
+}
+
+impl Signals {
+    /// Whether a signal would be queued or handled, rather than ignored or deadly.
+    pub(super) fn accepts(&self, signo: i32) -> bool {
+        (self.blocked | self.caught) & bit(signo) != 0
+    }
+
+    pub(super) fn is_pending(&self, signo: i32) -> bool {
+        self.pending & bit(signo) != 0
+    }
+}
+
+fn bit(signo: i32) -> u64 {
+    1 << (signo - 1)
+}
+
+/// A thread of this process.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) tid: Tid,
+    status: File,
+    /// Readable when the thread has exited; `None` on kernels that cannot say.
+    pub(super) exit: Option<Arc<OwnedFd>>,
+}
+
+impl Target {
+    /// `ESRCH` if this process has no such thread.
+    pub(super) fn open(tid: Tid) -> Result<Self, Errno> {
+        let status =
+            File::open(format!("/proc/self/task/{tid}/status")).map_err(|_| Errno::ESRCH)?;
+        Ok(Self {
+            tid,
+            status,
+            exit: sys::thread_descriptor(tid).ok().map(Arc::new),
+        })
+    }
+
+    /// What is pending, blocked and handled now; `ESRCH` when the thread has exited.
+    pub(super) fn signals(&self) -> Result<Signals, Errno> {
+        // The file is about 1.5 KB, more only for a user in hundreds of groups.
+        let mut text = [0; 8192];
+        let len = self
+            .status
+            .read_at(&mut text, 0)
+            .map_err(|_| Errno::ESRCH)?;
+        parse(&text[..len]).ok_or(Errno::ESRCH)
+    }
+
+    /// Whether `signo` would be queued or handled, rather than ignored or deadly; `ESRCH` when the thread has
+    /// exited.
+    ///
+    /// While a thread waits in `sigtimedwait`, the kernel does not count the signals that it waits for among
+    /// the blocked ones (`real_blocked`, `kernel/signal.c`); then only the system call gives it away.
+    pub(super) fn accepts(&self, signo: i32) -> Result<bool, Errno> {
+        // It may return from that call between the two looks; it then blocks the signal again.
+        for _ in 0..4 {
+            if self.signals()?.accepts(signo) {
+                return Ok(true);
+            }
+            let path = format!("/proc/self/task/{}/syscall", self.tid);
+            match std::fs::read_to_string(path) {
+                Ok(text) => match text.split(' ').next().map(str::parse) {
+                    Some(Ok(libc::SYS_rt_sigtimedwait)) => return Ok(true),
+                    // Another call, so what was seen is what counts.
+                    Some(Ok(_)) => return Ok(false),
+                    // It runs.
+                    _ => {}
+                },
+                // A kernel without that file: what was promised at registration must do.
+                Err(_) => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the thread still runs, for kernels without [`Target::exit`].
+    pub(super) fn is_alive(&self) -> bool {
+        self.signals().is_ok()
+    }
+}
+
+fn parse(status: &[u8]) -> Option<Signals> {
+    let mut found = Signals::default();
+    let mut seen = 0;
+    for line in status.split(|&b| b == b'\n') {
+        let field = match line.get(..7) {
+            Some(b"SigPnd:") => &mut found.pending,
+            Some(b"SigBlk:") => &mut found.blocked,
+            Some(b"SigCgt:") => &mut found.caught,
+            // A thread between its exit and its end.
+            Some(b"State:\t") if matches!(line.get(7), Some(b'Z' | b'X')) => return None,
+            _ => continue,
+        };
+        let digits = str::from_utf8(line[7..].trim_ascii()).ok()?;
+        *field = u64::from_str_radix(digits, 16).ok()?;
+        seen += 1;
+    }
+    (seen == 3).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_is_understood() {
+        let text = b"Name:\tx\nState:\tS (sleeping)\nSigQ:\t2/9\nSigPnd:\t0000000200000000\n\
+            ShdPnd:\t0000000000000001\nSigBlk:\t0000000000400000\nSigIgn:\t0\nSigCgt:\t0000000000000001\n";
+        let signals = parse(text).unwrap();
+        assert!(signals.is_pending(34) && !signals.is_pending(35));
+        assert!(signals.accepts(23) && signals.accepts(1) && !signals.accepts(34));
+        assert_eq!(parse(b"State:\tZ (zombie)\nSigPnd:\t0\n"), None);
+        assert_eq!(parse(b"SigPnd:\t0\n"), None);
+    }
+
+    #[test]
+    fn own_thread_is_there_and_nonsense_is_not() {
+        let me = Target::open(sys::gettid()).unwrap();
+        assert!(me.is_alive());
+        let guard = sys::block(&sys::SignalSet::of(&[sys::SIGURG]));
+        assert_eq!(me.accepts(sys::SIGURG), Ok(true));
+        drop(guard);
+        assert_eq!(me.accepts(sys::SIGURG), Ok(false));
+        assert_eq!(Target::open(i32::MAX).unwrap_err(), Errno::ESRCH);
+        assert_eq!(Target::open(1).unwrap_err(), Errno::ESRCH);
+    }
+}

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! System calls that no safe crate offers in the form needed here: the only module with `unsafe`.
+//!
+//! Every function is safe to call: none can break memory safety, whatever the arguments. What a signal does
+//! to the *program* is another matter; see the crate's front page. Nothing here allocates or locks.
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("handles travel in a 64-bit sigval: 32-bit programs are not supported");
+
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::time::Duration;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use rtnotify_core::abi;
+use rtnotify_core::plain::{Layout, Plain as _};
+
+/// Number of a thread, as `gettid` gives it.
+pub type Tid = i32;
+
+/// Signal that wakes a dispatcher and that the loopback rings where a realtime signal is refused.
+///
+/// It is ignored by default, so a stray one harms nobody, and it is below `SIGRTMIN`, so the kernel sets its
+/// pending bit even where the limit on queued signals is used up (`signal(7)`, `kernel/signal.c`).
+pub const SIGURG: i32 = libc::SIGURG;
+
+/// First realtime signal number that the C library leaves to programs.
+#[must_use]
+pub fn sigrtmin() -> i32 {
+    libc::SIGRTMIN()
+}
+
+/// Last realtime signal number.
+#[must_use]
+pub fn sigrtmax() -> i32 {
+    libc::SIGRTMAX()
+}
+
+/// A set of signals.
+#[derive(Clone, Copy)]
+pub struct SignalSet(libc::sigset_t);
+
+impl SignalSet {
+    /// The set with these members; numbers that the C library keeps for itself are left out.
+    #[must_use]
+    pub fn of(signals: &[i32]) -> Self {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: the pointer is valid for writes of a whole sigset_t.
+        unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+        // SAFETY: sigemptyset has initialised the set.
+        let mut set = unsafe { set.assume_init() };
+        for &signal in signals {
+            // SAFETY: the set is initialised and exclusively ours; a bad number is only refused.
+            unsafe { libc::sigaddset(&raw mut set, signal) };
+        }
+        Self(set)
+    }
+
+    /// Everything that can be blocked, except the signals that report an error of the very instruction.
+    #[must_use]
+    pub fn asynchronous() -> Self {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: the pointer is valid for writes of a whole sigset_t.
+        unsafe { libc::sigfillset(set.as_mut_ptr()) };
+        // SAFETY: sigfillset has initialised the set.
+        let mut set = unsafe { set.assume_init() };
+        for signal in [
+            libc::SIGSEGV,
+            libc::SIGBUS,
+            libc::SIGFPE,
+            libc::SIGILL,
+            libc::SIGTRAP,
+            libc::SIGSYS,
+        ] {
+            // SAFETY: the set is initialised and exclusively ours.
+            unsafe { libc::sigdelset(&raw mut set, signal) };
+        }
+        Self(set)
+    }
+
+    /// Whether `signal` is a member.
+    #[must_use]
+    pub fn contains(&self, signal: i32) -> bool {
+        // SAFETY: the set is initialised; a bad number is only refused.
+        unsafe { libc::sigismember(&raw const self.0, signal) == 1 }
+    }
+}
+
+impl std::fmt::Debug for SignalSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set()
+            .entries((1..=sigrtmax()).filter(|&s| self.contains(s)))
+            .finish()
+    }
+}
+
+/// The calling thread's blocked signals before a change; puts them back when dropped.
+///
+/// It belongs to the thread that made it and cannot leave it.
+#[derive(Debug)]
+#[must_use = "the mask is restored as soon as this is dropped"]
+pub struct MaskGuard {
+    old: SignalSet,
+    thread: PhantomData<*const ()>,
+}
+
+impl Drop for MaskGuard {
+    fn drop(&mut self) {
+        change_mask(libc::SIG_SETMASK, &self.old);
+    }
+}
+
+fn change_mask(how: i32, set: &SignalSet) -> SignalSet {
+    let mut old = SignalSet::of(&[]);
+    // SAFETY: both pointers are valid; `how` is one of the three constants, so the call cannot fail.
+    unsafe { libc::pthread_sigmask(how, &raw const set.0, &raw mut old.0) };
+    old
+}
+
+/// Blocks `set` in the calling thread until the guard is dropped.
+pub fn block(set: &SignalSet) -> MaskGuard {
+    MaskGuard {
+        old: change_mask(libc::SIG_BLOCK, set),
+        thread: PhantomData,
+    }
+}
+
+/// Unblocks `set` in the calling thread until the guard is dropped.
+pub fn unblock(set: &SignalSet) -> MaskGuard {
+    MaskGuard {
+        old: change_mask(libc::SIG_UNBLOCK, set),
+        thread: PhantomData,
+    }
+}
+
+/// The signals that the calling thread blocks.
+#[must_use]
+pub fn blocked() -> SignalSet {
+    change_mask(libc::SIG_BLOCK, &SignalSet::of(&[]))
+}
+
+/// A signal that was taken from the calling thread's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Signal number.
+    pub signo: i32,
+    /// `si_code`: only `SI_QUEUE` (-1) comes with a value.
+    pub code: i32,
+    /// `si_value`, or 0 where the signal came without one. Anyone of the same user can forge it.
+    pub value: u64,
+}
+
+/// Layout of `siginfo_t` for queued signals on 64-bit Linux (`include/uapi/asm-generic/siginfo.h`).
+#[repr(C)]
+struct QueuedInfo {
+    signo: i32,
+    errno: i32,
+    code: i32,
+    pad0: i32,
+    pid: i32,
+    uid: u32,
+    value: u64,
+    pad: [u64; 12],
+}
+const _: () = assert!(size_of::<QueuedInfo>() == size_of::<libc::siginfo_t>());
+
+/// Waits until one of `set` is pending for the calling thread, which must block them, and takes it.
+///
+/// With a `timeout`, `Err(EAGAIN)` after it; a zero one only polls.
+///
+/// # Errors
+///
+/// `EAGAIN` (timeout), `EINTR` (a handler for another signal ran).
+pub fn take_signal(set: &SignalSet, timeout: Option<Duration>) -> Result<Taken, Errno> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let limit = timeout.map(|t| libc::timespec {
+        tv_sec: t.as_secs() as libc::time_t,
+        tv_nsec: libc::c_long::from(t.subsec_nanos() as i32),
+    });
+    let limit = limit
+        .as_ref()
+        .map_or(core::ptr::null(), core::ptr::from_ref);
+    // SAFETY: the set is initialised, the info is writable, the limit is null or points to a live timespec.
+    let signo = unsafe { libc::sigtimedwait(&raw const set.0, info.as_mut_ptr(), limit) };
+    if signo < 0 {
+        return Err(Errno::last());
+    }
+    // SAFETY: zeroed is a valid siginfo_t, and the kernel has only made it more so.
+    let info = unsafe { info.assume_init() };
+    let value = if info.si_code == libc::SI_QUEUE {
+        // SAFETY: with SI_QUEUE the `_rt` member is the one in force.
+        unsafe { info.si_value() }.sival_ptr as u64
+    } else {
+        0
+    };
+    Ok(Taken {
+        signo,
+        code: info.si_code,
+        value,
+    })
+}
+
+/// Queues `signo` with `value` to a thread of this process, with sender and user 0, as the module does.
+///
+/// # Errors
+///
+/// `EAGAIN` where the limit on queued signals (`RLIMIT_SIGPENDING`) is used up, `ESRCH` for no such thread.
+pub fn queue_signal(tid: Tid, signo: i32, value: u64) -> Result<(), Errno> {
+    let info = QueuedInfo {
+        signo,
+        errno: 0,
+        code: libc::SI_QUEUE,
+        pad0: 0,
+        pid: 0,
+        uid: 0,
+        value,
+        pad: [0; 12],
+    };
+    let pid = std::process::id() as i32;
+    // SAFETY: the info is as large as the kernel reads and lives across the call.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_rt_tgsigqueueinfo,
+            pid,
+            tid,
+            signo,
+            &raw const info,
+        )
+    };
+    Errno::result(done).map(drop)
+}
+
+/// Sends `signo` without a value to a thread of this process; 0 only asks whether it exists.
+///
+/// # Errors
+///
+/// `ESRCH` for no such thread; `EAGAIN` for a realtime signal over the limit.
+pub fn signal_thread(tid: Tid, signo: i32) -> Result<(), Errno> {
+    let pid = std::process::id() as i32;
+    // SAFETY: no memory is involved.
+    let done = unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, signo) };
+    Errno::result(done).map(drop)
+}
+
+/// Number of the calling thread.
+#[must_use]
+pub fn gettid() -> Tid {
+    // SAFETY: no memory is involved and the call cannot fail.
+    unsafe { libc::gettid() }
+}
+
+/// Whether the process has neither a handler for `signo` nor ignores it.
+#[must_use]
+pub fn has_default_action(signo: i32) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null new action only asks; the old one is written to valid memory.
+    let done = unsafe { libc::sigaction(signo, core::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: zeroed is a valid sigaction, and the kernel has only filled it in.
+    let action = unsafe { action.assume_init() };
+    done == 0 && action.sa_sigaction == libc::SIG_DFL
+}
+
+/// A descriptor that becomes readable when the thread `tid` exits (Linux 6.9 and later).
+///
+/// # Errors
+///
+/// `EINVAL` on an older kernel, `ESRCH` for no such thread.
+pub fn thread_descriptor(tid: Tid) -> Result<OwnedFd, Errno> {
+    // PIDFD_THREAD is O_EXCL, see pidfd_open(2).
+    // SAFETY: no memory is involved.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, tid, libc::O_EXCL) };
+    let fd = Errno::result(fd)?;
+    // SAFETY: the kernel has just made this descriptor for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// Issues one `ioctl` of the device with `argument`, which is written back on success.
+///
+/// # Errors
+///
+/// What the device says; see `docs/abi.md`.
+pub(crate) fn device_ioctl<T: Layout>(
+    fd: BorrowedFd<'_>,
+    command: u32,
+    argument: &mut T,
+) -> Result<(), Errno> {
+    // The largest structure; u64 gives the alignment that the device asks for.
+    let mut words = [0_u64; 24];
+    assert!(T::SIZE <= size_of_val(&words), "ABI structure too large");
+    let mut bytes = [0_u8; 192];
+    argument.put(&mut bytes[..T::SIZE]);
+    for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+        *word = u64::get(chunk);
+    }
+    // The device reads and writes as many bytes as the structure claims to have in its first field.
+    assert_eq!(
+        u32::get(&bytes) as usize,
+        T::SIZE,
+        "size field of an ioctl argument is wrong"
+    );
+    // SAFETY: `words` is aligned and at least as large as the argument says it is; addresses inside an
+    // argument come only from `device_list_sources`, which vouches for them.
+    let done = unsafe {
+        libc::ioctl(
+            fd.as_raw_fd(),
+            libc::c_ulong::from(command),
+            words.as_mut_ptr(),
+        )
+    };
+    Errno::result(done)?;
+    for (word, chunk) in words.iter().zip(bytes.chunks_exact_mut(8)) {
+        chunk.copy_from_slice(&word.to_ne_bytes());
+    }
+    *argument = T::get(&bytes[..T::SIZE]);
+    Ok(())
+}
+
+/// Lists sources from number `first` on into `entries`; returns how many were written and how many match.
+///
+/// # Errors
+///
+/// What the device says.
+pub(crate) fn device_list_sources(
+    fd: BorrowedFd<'_>,
+    first: u32,
+    entries: &mut [abi::SourceInfo],
+) -> Result<(usize, usize), Errno> {
+    let mut request = abi::ListSources {
+        size: abi::ListSources::BYTES as u32,
+        first,
+        capacity: u32::try_from(entries.len()).unwrap_or(u32::MAX),
+        // SourceInfo is repr(C), free of padding, and every bit pattern is a value, so the device may write
+        // `capacity` of them there while this call has the only reference.
+        entries: entries.as_mut_ptr() as u64,
+        ..abi::ListSources::zeroed()
+    };
+    device_ioctl(fd, abi::IOC_LIST_SOURCES, &mut request)?;
+    Ok((request.count as usize, request.total as usize))
+}
+
+/// `pread` with an offset of 64 bits, which is a handle.
+///
+/// # Errors
+///
+/// What the device says.
+pub(crate) fn pread(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
+    // SAFETY: the buffer is writable for its length while this call has the only reference.
+    let got = unsafe {
+        libc::pread64(
+            fd.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            offset as libc::off64_t,
+        )
+    };
+    Errno::result(got).map(|n| n as usize)
+}
