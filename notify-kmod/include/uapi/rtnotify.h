@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR MIT) */
+/*
+ * rtnotify: signal-driven notification with payloads, the interface between
+ * the module and its users.
+ *
+ * Generated from notify-kmod/core/src/abi.rs; do not edit. See docs/abi.md.
+ */
+#ifndef RTNOTIFY_UAPI_H
+#define RTNOTIFY_UAPI_H
+
+#include <linux/types.h>
+
+/* The device. */
+#define RTNOTIFY_DEVICE "/dev/rtnotify"
+
+/* Version of this interface. */
+#define RTNOTIFY_ABI_VERSION 1
+
+/* Longest payload in bytes. */
+#define RTNOTIFY_MAX_PAYLOAD 2097151
+
+/* Longest payload that travels in the value. */
+#define RTNOTIFY_INLINE_PAYLOAD 8
+
+/* Longest queue in records. */
+#define RTNOTIFY_MAX_QUEUE 65536
+/* Largest payload quota in bytes. */
+#define RTNOTIFY_MAX_QUOTA 268435456
+/* Largest delivery window. */
+#define RTNOTIFY_MAX_WINDOW 256
+/* Subscriptions per registration. */
+#define RTNOTIFY_MAX_SUBSCRIPTIONS 64
+
+/* Length of a source name with its NUL. */
+#define RTNOTIFY_NAME_LEN 48
+
+/* Alignment of frames in read and write. */
+#define RTNOTIFY_FRAME_ALIGN 8
+
+/* Longest single write in bytes. */
+#define RTNOTIFY_MAX_WRITE 4194304
+
+/* Shortest timer period. */
+#define RTNOTIFY_MIN_TIMER_PERIOD_NS 20000
+
+/* First signal number that may be registered. */
+#define RTNOTIFY_FIRST_SIGNAL 34
+
+/* Last signal number that may be registered. */
+#define RTNOTIFY_LAST_SIGNAL 64
+
+/* Queue length for 0. */
+#define RTNOTIFY_DEFAULT_QUEUE 1024
+/* Quota for 0. */
+#define RTNOTIFY_DEFAULT_QUOTA 1048576
+/* Window for 0. */
+#define RTNOTIFY_DEFAULT_WINDOW 32
+
+/* One queued signal per event, paced by the window. */
+#define RTNOTIFY_MODE_PER_EVENT 1
+/* At most window signals outstanding. */
+#define RTNOTIFY_MODE_WINDOW 2
+
+/* What does not fit is lost. */
+#define RTNOTIFY_POLICY_REJECT_NEWEST 1
+
+/* Times are CLOCK_MONOTONIC. */
+#define RTNOTIFY_CLOCK_MONOTONIC 1
+
+/* pread returns the record, then the payload. */
+#define RTNOTIFY_REG_PREAD_RECORD 0x1U
+/* A complete pread consumes (default per event). */
+#define RTNOTIFY_REG_PREAD_CONSUME 0x2U
+/* A pread never consumes (default with a window). */
+#define RTNOTIFY_REG_PREAD_KEEP 0x4U
+
+/* The subscription has a cookie of its own. */
+#define RTNOTIFY_SUB_COOKIE 0x1U
+
+/* An event. */
+#define RTNOTIFY_KIND_EVENT 0x0
+/* A gap: what was lost. */
+#define RTNOTIFY_KIND_GAP 0xffff
+
+/* The producer gave the value. */
+#define RTNOTIFY_RECORD_VALUE 0x1U
+/* The value holds the whole payload. */
+#define RTNOTIFY_RECORD_INLINE 0x2U
+
+/* Lost: the queue was full. */
+#define RTNOTIFY_LOST_QUEUE_FULL 0x1U
+/* Lost: the payload quota was used up. */
+#define RTNOTIFY_LOST_QUOTA 0x2U
+/* Lost: larger than the quota. */
+#define RTNOTIFY_LOST_TOO_LARGE 0x4U
+
+/* Source type: created by a process. */
+#define RTNOTIFY_SOURCE_USER 1
+/* Source type: timer. */
+#define RTNOTIFY_SOURCE_TIMER 2
+/* Source type: kernel driver. */
+#define RTNOTIFY_SOURCE_DRIVER 3
+/* Source flag: takes writes. */
+#define RTNOTIFY_SOURCE_WRITABLE 0x1U
+
+/* The value is given. */
+#define RTNOTIFY_POST_VALUE 0x1U
+
+/* A registration is in force. */
+#define RTNOTIFY_STATE_REGISTERED 0x1U
+/* The last signal was refused. */
+#define RTNOTIFY_STATE_REFUSED 0x2U
+/* The target exited; events are kept. */
+#define RTNOTIFY_STATE_TARGET_GONE 0x4U
+/* The target executed another program. */
+#define RTNOTIFY_STATE_EXEC 0x8U
+/* The target would die of the signal; events are kept. */
+#define RTNOTIFY_STATE_UNHANDLED 0x10U
+
+/*
+ * The size in these numbers is 0 on purpose: every structure starts with its
+ * own size, so that it can grow while the number stays the same.
+ */
+/* struct rtnotify_register */
+#define RTNOTIFY_IOC_REGISTER 0xc000b701U
+/* struct rtnotify_unregister */
+#define RTNOTIFY_IOC_UNREGISTER 0xc000b702U
+/* struct rtnotify_subscribe */
+#define RTNOTIFY_IOC_SUBSCRIBE 0xc000b703U
+/* struct rtnotify_unsubscribe */
+#define RTNOTIFY_IOC_UNSUBSCRIBE 0xc000b704U
+/* struct rtnotify_list_sources */
+#define RTNOTIFY_IOC_LIST_SOURCES 0xc000b705U
+/* struct rtnotify_create_source */
+#define RTNOTIFY_IOC_CREATE_SOURCE 0xc000b706U
+/* struct rtnotify_destroy_source */
+#define RTNOTIFY_IOC_DESTROY_SOURCE 0xc000b707U
+/* struct rtnotify_stats */
+#define RTNOTIFY_IOC_STATS 0xc000b708U
+
+/**
+ * struct rtnotify_record - One event, or one gap in the stream of a source.
+ * @seq: Sequence number within the registration, from 1, without holes: merges
+ *  lanes again.
+ * @source_seq: Sequence number within the source, from 1. Gap: first lost
+ *  number.
+ * @source: Number of the source.
+ * @kind: Kind given by the producer; RTNOTIFY_KIND_GAP for a gap.
+ * @flags: RTNOTIFY_RECORD_*.
+ * @time_ns: Nanoseconds on the registration's clock, latched at the event.
+ *  Gap: of the first lost event.
+ * @value: Level, count or whole payload, latched at the event. Gap: last lost
+ *  number.
+ * @handle: Names the payload for pread; also in si_value of the signal. Never
+ *  0.
+ * @cookie: The subscriber's own.
+ * @payload_len: Payload length in bytes. Gap: number of events lost,
+ *  saturating.
+ * @signo: Signal number of the lane.
+ * @reason: Gap: RTNOTIFY_LOST_* bits. Else 0.
+ *
+ * read returns these, each followed by its payload unless
+ * RTNOTIFY_RECORD_INLINE is set, padded to 8 bytes.
+ */
+struct rtnotify_record {
+	__u64 seq;
+	__u64 source_seq;
+	__u32 source;
+	__u16 kind;
+	__u16 flags;
+	__u64 time_ns;
+	__u64 value;
+	__u64 handle;
+	__u64 cookie;
+	__u32 payload_len;
+	__u16 signo;
+	__u16 reason;
+};
+
+/**
+ * struct rtnotify_register - Argument of RTNOTIFY_IOC_REGISTER.
+ * @size: Size of this structure.
+ * @flags: RTNOTIFY_REG_*.
+ * @abi: Out: RTNOTIFY_ABI_VERSION of the implementation.
+ * @signo: Realtime signal number, 34 to 64.
+ * @target_tid: Target thread of the calling process, as gettid gives it; 0:
+ *  the calling thread.
+ * @failover_tid: Thread that takes over when the target exits; 0: none.
+ * @mode: RTNOTIFY_MODE_*.
+ * @window: Signals outstanding at most, 1 to 256.
+ * @queue_len: Queue length in records, 1 to 65536.
+ * @policy: RTNOTIFY_POLICY_*.
+ * @clock: RTNOTIFY_CLOCK_*.
+ * @reserved0: Must be 0.
+ * @quota: Bytes of payload that may be queued.
+ * @cookie: Returned in every record.
+ * @reserved: Must be 0.
+ *
+ * A zero in queue_len, quota or window asks for the default; the values in
+ * force are written back.
+ */
+struct rtnotify_register {
+	__u32 size;
+	__u32 flags;
+	__u32 abi;
+	__u32 signo;
+	__s32 target_tid;
+	__s32 failover_tid;
+	__u32 mode;
+	__u32 window;
+	__u32 queue_len;
+	__u32 policy;
+	__u32 clock;
+	__u32 reserved0;
+	__u64 quota;
+	__u64 cookie;
+	__u64 reserved[4];
+};
+
+/**
+ * struct rtnotify_unregister - Argument of RTNOTIFY_IOC_UNREGISTER.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @discarded: Out: events that were still queued and are now lost.
+ */
+struct rtnotify_unregister {
+	__u32 size;
+	__u32 flags;
+	__u64 discarded;
+};
+
+/**
+ * struct rtnotify_subscribe - Argument of RTNOTIFY_IOC_SUBSCRIBE.
+ * @size: Size of this structure.
+ * @flags: RTNOTIFY_SUB_*.
+ * @source: Number of the source.
+ * @signo: Lane: a registered signal number, or 0 for the first lane.
+ * @cookie: Returned in the records of this source, with RTNOTIFY_SUB_COOKIE.
+ * @reserved: Must be 0.
+ */
+struct rtnotify_subscribe {
+	__u32 size;
+	__u32 flags;
+	__u32 source;
+	__u32 signo;
+	__u64 cookie;
+	__u64 reserved[3];
+};
+
+/**
+ * struct rtnotify_unsubscribe - Argument of RTNOTIFY_IOC_UNSUBSCRIBE.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @source: Number of the source.
+ * @reserved: Must be 0.
+ *
+ * Events already queued stay queued.
+ */
+struct rtnotify_unsubscribe {
+	__u32 size;
+	__u32 flags;
+	__u32 source;
+	__u32 reserved;
+};
+
+/**
+ * struct rtnotify_list_sources - Argument of RTNOTIFY_IOC_LIST_SOURCES.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @first: Only sources with this number or a higher one.
+ * @capacity: Entries that fit at entries.
+ * @count: Out: entries written.
+ * @total: Out: sources that match, whether they fitted or not.
+ * @entries: Address of an array of struct rtnotify_source_info.
+ * @reserved: Must be 0.
+ */
+struct rtnotify_list_sources {
+	__u32 size;
+	__u32 flags;
+	__u32 first;
+	__u32 capacity;
+	__u32 count;
+	__u32 total;
+	__u64 entries;
+	__u64 reserved[2];
+};
+
+/**
+ * struct rtnotify_source_info - One source, as listed.
+ * @number: Number of the source; never used again after the source is gone.
+ * @source_type: RTNOTIFY_SOURCE_* type.
+ * @flags: RTNOTIFY_SOURCE_* flags.
+ * @max_payload: Longest payload in bytes.
+ * @posted: Events posted so far.
+ * @subscribers: Subscriptions now.
+ * @reserved: 0.
+ * @name: Name, NUL-terminated.
+ * @period_ns: Timer source: period in nanoseconds. Else 0.
+ * @refused: Deliveries that a subscriber refused, all subscribers together.
+ */
+struct rtnotify_source_info {
+	__u32 number;
+	__u32 source_type;
+	__u32 flags;
+	__u32 max_payload;
+	__u64 posted;
+	__u32 subscribers;
+	__u32 reserved;
+	char name[48];
+	__u64 period_ns;
+	__u64 refused;
+};
+
+/**
+ * struct rtnotify_create_source - Argument of RTNOTIFY_IOC_CREATE_SOURCE.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @source_type: RTNOTIFY_SOURCE_USER or RTNOTIFY_SOURCE_TIMER.
+ * @max_payload: Longest payload in bytes that the source will post; a timer
+ *  has none.
+ * @number: Out: number of the source.
+ * @reserved0: Must be 0.
+ * @period_ns: Timer: period in nanoseconds. Else 0.
+ * @count: Timer: expirations before it stops, 0: no end; only those with a
+ *  subscriber count. Else 0.
+ * @name: Name, NUL-terminated, not empty, unique, printable ASCII without /.
+ * @reserved: Must be 0.
+ *
+ * The source lives as long as the open file.
+ */
+struct rtnotify_create_source {
+	__u32 size;
+	__u32 flags;
+	__u32 source_type;
+	__u32 max_payload;
+	__u32 number;
+	__u32 reserved0;
+	__u64 period_ns;
+	__u64 count;
+	char name[48];
+	__u64 reserved[3];
+};
+
+/**
+ * struct rtnotify_destroy_source - Argument of RTNOTIFY_IOC_DESTROY_SOURCE.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @number: Number of the source.
+ * @reserved: Must be 0.
+ */
+struct rtnotify_destroy_source {
+	__u32 size;
+	__u32 flags;
+	__u32 number;
+	__u32 reserved;
+};
+
+/**
+ * struct rtnotify_stats - Argument of RTNOTIFY_IOC_STATS.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @state: Out: RTNOTIFY_STATE_*.
+ * @subscriptions: Out: subscriptions now.
+ * @posted: Out: events posted to this file's registrations.
+ * @consumed: Out: events consumed by read or pread.
+ * @queued: Out: events queued now.
+ * @lost_queue_full: Out: events lost because the queue was full.
+ * @lost_quota: Out: events lost because the payload quota was used up.
+ * @lost_too_large: Out: events lost because the payload could never fit the
+ *  quota.
+ * @lost_discarded: Out: events still queued when a registration ended.
+ * @gaps: Out: gap records put into the stream.
+ * @signals_sent: Out: signals queued that carry a handle.
+ * @signals_refused: Out: signals that the kernel refused to queue
+ *  (RLIMIT_SIGPENDING).
+ * @fallbacks: Out: fallback doorbells, which carry no handle.
+ * @coalesced: Out: events announced by a doorbell that was already
+ *  outstanding.
+ * @spurious: Out: reads that found nothing.
+ * @stale: Out: handles that named no queued event.
+ * @failovers: Out: target threads replaced by their failover thread.
+ * @high_water: Out: most records ever queued at once.
+ * @quota_used: Out: bytes of the quota in use, rounded up to blocks.
+ * @reserved: Out: 0.
+ *
+ * At any time posted = consumed + queued + lost_queue_full + lost_quota +
+ * lost_too_large + lost_discarded.
+ */
+struct rtnotify_stats {
+	__u32 size;
+	__u32 flags;
+	__u32 state;
+	__u32 subscriptions;
+	__u64 posted;
+	__u64 consumed;
+	__u64 queued;
+	__u64 lost_queue_full;
+	__u64 lost_quota;
+	__u64 lost_too_large;
+	__u64 lost_discarded;
+	__u64 gaps;
+	__u64 signals_sent;
+	__u64 signals_refused;
+	__u64 fallbacks;
+	__u64 coalesced;
+	__u64 spurious;
+	__u64 stale;
+	__u64 failovers;
+	__u64 high_water;
+	__u64 quota_used;
+	__u64 reserved[5];
+};
+
+/**
+ * struct rtnotify_post - Head of one message in a write; payload_len bytes
+ *  follow, padded to 8 bytes unless last.
+ * @size: Size of this structure.
+ * @source: Number of the source.
+ * @kind: Passed on in the record; not RTNOTIFY_KIND_GAP.
+ * @flags: RTNOTIFY_POST_*.
+ * @payload_len: Payload length in bytes.
+ * @value: Passed on in the record, with RTNOTIFY_POST_VALUE; else 0.
+ * @reserved: Must be 0.
+ */
+struct rtnotify_post {
+	__u32 size;
+	__u32 source;
+	__u16 kind;
+	__u16 flags;
+	__u32 payload_len;
+	__u64 value;
+	__u64 reserved;
+};
+
+#if defined(__cplusplus) && __cplusplus >= 201103L
+#define RTNOTIFY_ASSERT_SIZE(type, size) \
+	static_assert(sizeof(struct type) == (size), #type)
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define RTNOTIFY_ASSERT_SIZE(type, size) \
+	_Static_assert(sizeof(struct type) == (size), #type)
+#endif
+#ifdef RTNOTIFY_ASSERT_SIZE
+RTNOTIFY_ASSERT_SIZE(rtnotify_record, 64);
+RTNOTIFY_ASSERT_SIZE(rtnotify_register, 96);
+RTNOTIFY_ASSERT_SIZE(rtnotify_unregister, 16);
+RTNOTIFY_ASSERT_SIZE(rtnotify_subscribe, 48);
+RTNOTIFY_ASSERT_SIZE(rtnotify_unsubscribe, 16);
+RTNOTIFY_ASSERT_SIZE(rtnotify_list_sources, 48);
+RTNOTIFY_ASSERT_SIZE(rtnotify_source_info, 96);
+RTNOTIFY_ASSERT_SIZE(rtnotify_create_source, 112);
+RTNOTIFY_ASSERT_SIZE(rtnotify_destroy_source, 16);
+RTNOTIFY_ASSERT_SIZE(rtnotify_stats, 192);
+RTNOTIFY_ASSERT_SIZE(rtnotify_post, 32);
+#undef RTNOTIFY_ASSERT_SIZE
+#endif
+
+/**
+ * rtnotify_is_gap() - Whether a record says what was lost, and is no event.
+ * @record: the record
+ */
+static __inline__ int rtnotify_is_gap(const struct rtnotify_record *record)
+{
+	return record->kind == RTNOTIFY_KIND_GAP;
+}
+
+/**
+ * rtnotify_trailing_len() - Bytes of payload that follow a record in a frame.
+ * @record: the record
+ *
+ * 0 for a gap, and for a payload that lies in the record's value.
+ */
+static __inline__ __u32
+rtnotify_trailing_len(const struct rtnotify_record *record)
+{
+	if (rtnotify_is_gap(record) || (record->flags & RTNOTIFY_RECORD_INLINE))
+		return 0;
+	return record->payload_len;
+}
+
+/**
+ * rtnotify_frame_len() - Length of a record with its payload and padding.
+ * @record: the record
+ *
+ * The next record of the same read starts that many bytes after this one.
+ */
+static __inline__ __u32
+rtnotify_frame_len(const struct rtnotify_record *record)
+{
+	__u32 len = rtnotify_trailing_len(record);
+
+	return (__u32)sizeof(*record) + ((len + (RTNOTIFY_FRAME_ALIGN - 1U)) &
+					 ~(RTNOTIFY_FRAME_ALIGN - 1U));
+}
+
+/**
+ * rtnotify_payload() - Where the payload of a record lies.
+ * @record: the record, with what follows it in the frame
+ *
+ * @record->payload_len bytes are there; none of a gap.
+ */
+static __inline__ const void *
+rtnotify_payload(const struct rtnotify_record *record)
+{
+	if (record->flags & RTNOTIFY_RECORD_INLINE)
+		return &record->value;
+	return record + 1;
+}
+
+#endif /* RTNOTIFY_UAPI_H */
