@@ -1,0 +1,179 @@
+//! The one entry point for everything that is not `cargo build`: guest kernels,
+//! the kernel module, virtual machines, tests, the demo, the figures.
+//!
+//! Run it as `cargo xtask COMMAND`; `cargo xtask --help` lists the commands.
+
+mod apt;
+mod cache;
+mod cpio;
+mod guest;
+mod kconfig;
+mod kernel;
+mod module;
+mod paths;
+mod run;
+mod source;
+mod splat;
+mod terminal;
+mod tools;
+mod tsc;
+mod vm;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::kernel::Flavor;
+use crate::vm::Machine;
+
+/// Hidden first argument: become the program in the rest, and end with the
+/// parent. See [`run::tied`].
+const TIED: &str = "__tied";
+
+/// Builds, boots, tests and measures rtnotify.
+///
+/// Guest kernels are built from Debian's linux-source package and cached in
+/// `RTNOTIFY_CACHE`, by default ~/.cache/rtnotify; missing packages are installed
+/// when run as root, and named otherwise.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Build or reuse a guest kernel; prints its image and build directory.
+    Kernel(KernelArgs),
+    /// Build or reuse the kernel module for a guest kernel; prints the .ko files.
+    Module {
+        #[command(flatten)]
+        kernel: KernelArgs,
+        /// Check the module with Clippy instead.
+        #[arg(long)]
+        clippy: bool,
+    },
+    /// Boot a guest with the module loaded, and run a command or a shell in it.
+    ///
+    /// The guest sees the host's whole file system; what it writes there is
+    /// forgotten. The exit status is the command's. Any report in the kernel's
+    /// log fails the run. Ctrl-] ends a guest that has a terminal.
+    Vm(VmArgs),
+}
+
+/// Which kernel.
+#[derive(Args)]
+struct KernelArgs {
+    /// The sanitizer kernel: clang, KASAN, kmemleak, fault injection.
+    #[arg(long, conflicts_with = "lean")]
+    debug: bool,
+    /// The kernel without any checks, for figures.
+    #[arg(long)]
+    lean: bool,
+    /// A Linux 7.2 tree or archive to use instead of Debian's.
+    #[arg(long, value_name = "DIR|TARBALL")]
+    source: Option<PathBuf>,
+}
+
+impl KernelArgs {
+    fn flavor(&self) -> Flavor {
+        match (self.debug, self.lean) {
+            (true, _) => Flavor::Debug,
+            (false, true) => Flavor::Lean,
+            (false, false) => Flavor::Checked,
+        }
+    }
+}
+
+#[derive(Args)]
+struct VmArgs {
+    #[command(flatten)]
+    kernel: KernelArgs,
+    /// Count instructions: one processor whose time-stamp counter advances by
+    /// one per guest instruction.
+    #[arg(long)]
+    icount: bool,
+    /// Processors.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
+    smp: u32,
+    /// Memory, as QEMU writes it.
+    #[arg(long, value_name = "SIZE", default_value = "1G")]
+    mem: String,
+    /// More words for the kernel command line; NAME.PARAMETER=VALUE reaches the
+    /// module NAME.
+    #[arg(
+        long,
+        value_name = "WORDS",
+        default_value = "",
+        allow_hyphen_values = true
+    )]
+    append: String,
+    /// Use hardware virtualization instead of emulation.
+    #[arg(long, conflicts_with = "icount")]
+    kvm: bool,
+    /// Give up after so many seconds; by default after 30 minutes, or never with
+    /// a terminal.
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// The command to run; by default a shell.
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+impl VmArgs {
+    fn machine(&self) -> Machine {
+        Machine {
+            icount: self.icount,
+            kvm: self.kvm,
+            smp: self.smp,
+            memory: self.mem.clone(),
+            append: self.append.clone(),
+            timeout: self.timeout.map(Duration::from_secs),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|word| word == TIED) {
+        return run::become_tied(args);
+    }
+    match act(Cli::parse().command) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Carries out a command; the status to exit with.
+fn act(action: Action) -> Result<u8> {
+    match action {
+        Action::Kernel(args) => {
+            let kernel = kernel::provide(args.flavor(), args.source.as_deref())?;
+            println!("{}\n{}", kernel.image().display(), kernel.build.display());
+        }
+        Action::Module { kernel, clippy } => {
+            let kernel = kernel::provide(kernel.flavor(), kernel.source.as_deref())?;
+            for module in module::provide(&kernel, module::PRODUCT, clippy)? {
+                println!("{}", module.display());
+            }
+        }
+        Action::Vm(args) => {
+            let machine = args.machine();
+            let (flavor, source) = (args.kernel.flavor(), args.kernel.source.as_deref());
+            return vm::command(flavor, source, &machine, args.command);
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,2 @@
+//! The detector against reports as the kernel writes them.
+use super::*;
