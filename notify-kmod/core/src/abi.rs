@@ -397,6 +397,23 @@ pub const fn frame_align(len: usize) -> usize {
     (len + FRAME_ALIGN - 1) & !(FRAME_ALIGN - 1)
 }
 
+/// How frames follow each other in what `read` returned:
+///
+/// ```
+/// use rtnotify_core::abi::{Record, RECORD_INLINE};
+///
+/// let inline = Record { payload_len: 3, flags: RECORD_INLINE, ..Record::zeroed() };
+/// let behind = Record { payload_len: 13, ..Record::zeroed() };
+/// let mut bytes = inline.to_bytes().to_vec();
+/// bytes.extend(behind.to_bytes());
+/// bytes.extend([0xaa; 16]); // 13 bytes of payload and 3 of padding
+///
+/// let first = Record::from_bytes(bytes[..64].try_into().unwrap());
+/// let rest = &bytes[first.frame_len()..];
+/// let second = Record::from_bytes(rest[..64].try_into().unwrap());
+/// assert_eq!(second.trailing_len(), 13);
+/// assert_eq!(second.frame_len(), rest.len());
+/// ```
 impl Record {
     /// Whether this is a gap rather than an event.
     #[must_use]

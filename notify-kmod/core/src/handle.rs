@@ -14,6 +14,16 @@
 //! one client's handles mean nothing to another. Slots are reused in the order in which they were freed, so a
 //! number comes back only after about 2^42 events. Numbers 0 and 2^42 - 1 are skipped: a handle is never 0,
 //! and a handle plus an offset plus a length never overflows a file offset.
+//!
+//! ```
+//! use rtnotify_core::handle::{pack, unpack, Parts};
+//!
+//! let handle = pack(7);
+//! // An offset is added, as to any position in a file.
+//! assert_eq!(unpack(handle + 100), Some(Parts { number: 7, offset: 100 }));
+//! assert_eq!(unpack(0), None);
+//! assert_eq!(unpack(1 << 63), None);
+//! ```
 
 /// Bits of byte offset.
 pub const OFFSET_BITS: u32 = 21;

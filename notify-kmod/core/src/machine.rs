@@ -17,6 +17,45 @@
 //!
 //! `posted = consumed + queued + lost_queue_full + lost_quota + lost_too_large + lost_discarded`, after
 //! every call.
+//!
+//! # Example
+//!
+//! ```
+//! use rtnotify_core::machine::*;
+//! use rtnotify_core::{pool::Unit, slots::Slot};
+//!
+//! struct Heap;
+//! impl Storage for Heap {
+//!     type Slots = Vec<Slot>;
+//!     type Units = Vec<Unit>;
+//!     type Subscriptions = Vec<Subscription>;
+//! }
+//! let lane = LaneConfig { signo: 40, mode: Mode::PerEvent, window: 8, queue_len: 2 };
+//! let slots = vec![Slot::default(), Slot::default()];
+//! let units = vec![Unit::default(); 4];
+//! let subscriptions = vec![Subscription::default(); 1];
+//! let mut machine = Machine::<Heap>::new(slots, units, subscriptions, lane, 0, 0x1234);
+//! let mut arena = [0; 256];
+//!
+//! // A source posts; the caller copies the payload to its place.
+//! let id = machine.subscribe(1, 0, None).unwrap();
+//! let payload = b"twelve bytes";
+//! let event = Event { source_seq: 1, kind: 0, time_ns: 0, value: None, payload };
+//! let (lane, result) = machine.post(id, &event, |place| arena[place].copy_from_slice(payload));
+//! assert!(result.is_ok());
+//!
+//! // The caller sends what the lane asks for.
+//! let signal = machine.next_signal(lane, false).unwrap();
+//! machine.signal_result(lane, signal, Outcome::Sent);
+//! assert!(machine.next_signal(lane, true).is_none());
+//!
+//! // The target takes the signal and fetches what its handle names.
+//! let Signal::Queued { handle } = signal else { panic!() };
+//! let (claim, _offset) = machine.claim_handle(handle).unwrap();
+//! assert_eq!(&arena[claim.place.clone()], payload);
+//! machine.consume(claim, Consumer::Handle);
+//! assert!(machine.claim_handle(handle).is_err(), "stale");
+//! ```
 
 use super::{
     abi::{self, Record},
