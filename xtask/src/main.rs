@@ -4,8 +4,10 @@
 //! Run it as `cargo xtask COMMAND`; `cargo xtask --help` lists the commands.
 
 mod apt;
+mod bench;
 mod cache;
 mod cpio;
+mod demo;
 mod guest;
 mod kconfig;
 mod kernel;
@@ -14,7 +16,9 @@ mod paths;
 mod run;
 mod source;
 mod splat;
+mod tally;
 mod terminal;
+mod test;
 mod tools;
 mod tsc;
 mod vm;
@@ -54,7 +58,8 @@ struct Cli {
 enum Action {
     /// Build or reuse a guest kernel; prints its image and build directory.
     Kernel(KernelArgs),
-    /// Build or reuse the kernel module for a guest kernel; prints the .ko files.
+    /// Build or reuse the kernel module (and the one that tests the tests) for a
+    /// guest kernel; prints the .ko files.
     Module {
         #[command(flatten)]
         kernel: KernelArgs,
@@ -68,6 +73,35 @@ enum Action {
     /// forgotten. The exit status is the command's. Any report in the kernel's
     /// log fails the run. Ctrl-] ends a guest that has a terminal.
     Vm(VmArgs),
+    /// Run every check and test; the last line is `N passed, N failed`.
+    ///
+    /// Natively: formatting, Clippy, documentation and the workspace's tests. In
+    /// the guest: the module built and checked by Clippy, the tests that need it,
+    /// the demo, and the proof that kernel reports are noticed. What cannot be
+    /// run counts as failed.
+    Test {
+        #[arg(value_enum, default_value = "all")]
+        place: test::Where,
+    },
+    /// Run the demo, natively or in the guest.
+    Demo {
+        /// In the guest, against the real device and a real interrupt.
+        #[arg(long)]
+        vm: bool,
+        /// Arguments for the demo.
+        #[arg(last = true, value_name = "ARGS")]
+        arguments: Vec<OsString>,
+    },
+    /// Measure: time per event here, or instructions per event in the guest.
+    Bench {
+        #[arg(value_enum, default_value = "native")]
+        place: bench::Where,
+        /// Also write the figures to this file.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Remove everything from the cache: sources, tools and kernels.
+    CleanCache,
 }
 
 /// Which kernel.
@@ -165,14 +199,26 @@ fn act(action: Action) -> Result<u8> {
         }
         Action::Module { kernel, clippy } => {
             let kernel = kernel::provide(kernel.flavor(), kernel.source.as_deref())?;
-            for module in module::provide(&kernel, module::PRODUCT, clippy)? {
-                println!("{}", module.display());
+            for folder in [module::PRODUCT, module::SPLAT] {
+                for module in module::provide(&kernel, folder, clippy)? {
+                    println!("{}", module.display());
+                }
             }
         }
         Action::Vm(args) => {
             let machine = args.machine();
             let (flavor, source) = (args.kernel.flavor(), args.kernel.source.as_deref());
             return vm::command(flavor, source, &machine, args.command);
+        }
+        Action::Test { place } => return Ok(test::command(place)),
+        Action::Demo { vm, arguments } => return demo::command(vm, &arguments),
+        Action::Bench { place, json } => bench::command(place, json.as_deref())?,
+        Action::CleanCache => {
+            let cache = paths::cache()?;
+            let _lock = cache::lock(&cache)?;
+            for part in ["apt", "source", "kernel", "tools"] {
+                cache::remove(&cache.join(part))?;
+            }
         }
     }
     Ok(0)

@@ -1,8 +1,9 @@
-//! Loading and unloading kernel modules.
+//! Loading and unloading kernel modules: those of the run, and one by hand.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -69,6 +70,27 @@ impl Modules {
             }
         }
         Ok(())
+    }
+}
+
+/// `insmod FILE [PARAMETER=VALUE…]`, since the host may not have that program.
+pub(crate) fn insmod(mut args: impl Iterator<Item = OsString>) -> ExitCode {
+    let load = || -> Result<(), String> {
+        let path = PathBuf::from(args.next().ok_or("no module named")?);
+        let file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let words: Vec<_> = args
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        let parameters = CString::new(words.join(" ")).map_err(|error| error.to_string())?;
+        rustix::system::finit_module(&file, &parameters, 0)
+            .map_err(|error| format!("{}: {error}", path.display()))
+    };
+    match load() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("insmod: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
