@@ -103,7 +103,8 @@ impl std::fmt::Debug for SignalSet {
 #[must_use = "the mask is restored as soon as this is dropped"]
 pub struct MaskGuard {
     old: SignalSet,
-    thread: PhantomData<*const ()>,
+    /// Like a mutex guard, it may be looked at from elsewhere but not sent there.
+    thread: PhantomData<std::sync::MutexGuard<'static, ()>>,
 }
 
 impl Drop for MaskGuard {

@@ -13,6 +13,8 @@
 //!   a realtime signal. A target that does not block or handle `SIGURG` misses it.
 //! - A blocking [`crate::client::Client::read`] is not interrupted by signal handlers.
 //! - Closing takes no pending doorbells along: another thread's cannot be taken.
+//! - Whether a target still blocks or handles its signal is read from `/proc`, which does not tell while the
+//!   thread runs: one that breaks its promise may be killed. Dispatchers of this crate never do.
 //! - A signal handler must not call into the broker: the thread that it interrupts may hold the lock.
 //! - There are no driver sources.
 //!

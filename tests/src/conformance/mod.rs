@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The conformance suite: one list of cases for every implementation of the device.
+//!
+//! A case is a function of the backend. The list says which ones run in a process of their own, because they
+//! change limits or dispositions, fork, or count threads.
+
+pub mod channel;
+pub mod delivery;
+pub mod handles;
+pub mod lifecycle;
+pub mod losses;
+pub mod registration;
+pub mod sources;
+pub mod writes;
+
+/// Makes a `#[test]` of every case, for the backend that `$backend()` returns.
+#[macro_export]
+macro_rules! conformance {
+    ($backend:path) => {
+        $crate::conformance!(@ $backend, shared, registration, [
+            defaults_are_written_back
+            values_out_of_range_are_refused
+            second_registration_is_busy
+            target_must_be_of_this_process
+            reading_needs_read_access
+            nothing_works_unregistered
+            counters_outlive_registrations
+        ]);
+        $crate::conformance!(@ $backend, isolated, registration, [
+            target_must_block_or_handle
+            unhandled_signal_is_not_sent
+        ]);
+        $crate::conformance!(@ $backend, shared, sources, [
+            bad_sources_are_refused
+            source_needs_write_access
+            names_are_unique
+            only_the_owner_destroys
+            sources_go_with_their_file
+            sources_are_listed_in_pages
+            listing_counts_posts_and_subscribers
+            subscription_errors
+            subscriptions_are_limited
+            unsubscribing_keeps_what_is_queued
+            destroyed_source_leaves_its_events
+            timer_posts_its_periods
+        ]);
+        $crate::conformance!(@ $backend, shared, delivery, [
+            records_carry_what_was_latched
+            cookies_come_back
+            per_event_signals_carry_handles
+            per_event_window_paces_signals
+            window_mode_bounds_signals
+            doorbell_after_every_drain
+            frames_are_whole_and_padded
+            small_buffer_consumes_nothing
+            poll_says_what_is_readable
+            blocking_read_is_woken
+            two_subscribers_get_everything
+            concurrent_posters_lose_nothing
+        ]);
+        $crate::conformance!(@ $backend, isolated, delivery, [
+            stream_per_event
+            stream_per_event_limited
+            stream_window
+            stream_window_limited
+        ]);
+        $crate::conformance!(@ $backend, shared, losses, [
+            full_queue_makes_an_exact_gap
+            used_up_quota_makes_an_exact_gap
+            payload_over_quota_makes_a_gap
+            slow_subscriber_does_not_disturb_another
+            any_pattern_of_losses_is_accounted_for
+        ]);
+        $crate::conformance!(@ $backend, shared, handles, [
+            pread_by_parts_keeps_the_event
+            complete_pread_consumes_per_event
+            pread_keeps_in_window_mode
+            flags_choose_consumption
+            pread_with_record
+            inline_payload_by_handle
+            gap_has_no_payload
+            stale_handles_name_nothing
+            forged_handles_name_nothing
+            foreign_handles_name_nothing
+        ]);
+        $crate::conformance!(@ $backend, shared, writes, [
+            garbage_posts_nothing
+            batch_is_all_or_nothing
+            batch_is_posted_in_order
+            timers_take_no_posts
+            long_payloads_are_refused
+        ]);
+        $crate::conformance!(@ $backend, shared, lifecycle, [
+            no_signal_after_unregistering
+            unregistering_wakes_a_reader
+            closing_ends_delivery
+            exited_target_without_failover_keeps_events
+            exited_target_is_replaced
+            sibling_thread_can_be_the_target
+        ]);
+        $crate::conformance!(@ $backend, isolated, lifecycle, [
+            forged_signals_are_harmless
+        ]);
+        $crate::conformance!(@ $backend, shared, channel, [
+            events_arrive_in_select
+            inline_and_large_payloads_arrive
+            gaps_are_values
+            full_channel_is_backpressure
+            full_channel_does_not_delay_the_end
+            forged_signals_do_not_confuse_the_dispatcher
+            batches_are_posted
+            errors_say_what_is_wrong
+            explicit_signal_is_used
+            many_subscriptions_at_once
+            receivers_end_with_the_subscription
+        ]);
+        $crate::conformance!(@ $backend, isolated, channel, [
+            dropping_restores_mask_and_leaves_no_thread
+            forked_child_is_inert
+            nothing_is_lost_without_queued_signals
+        ]);
+    };
+    (@ $backend:path, $how:ident, $module:ident, [$($case:ident)*]) => {
+        $(
+            #[test]
+            fn $case() {
+                $crate::harness::$how(
+                    stringify!($case),
+                    &$backend(),
+                    $crate::conformance::$module::$case,
+                );
+            }
+        )*
+    };
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Tests of the device's contract, run over the loopback and over the kernel module.
+//!
+//! - [`conformance`]: the suite, written once. `tests/loopback.rs` runs it natively, `tests/vm_conformance.rs`
+//!   in the test guest, over `/dev/rtnotify` (feature `module`).
+//! - [`harness`]: what is tested, watchdogs, tests in processes of their own.
+//! - [`rig`]: a subscriber at the level of the device's own interface.
+//! - [`ledger`]: accounts for every event.
+//! - [`raw`]: system calls that tests need and programs do not; the only module with `unsafe`.
+
+#![deny(unsafe_code)]
+#![expect(clippy::missing_panics_doc, reason = "a test that fails panics")]
+
+pub mod conformance;
+pub mod harness;
+pub mod ledger;
+#[expect(unsafe_code, reason = "the one place for system calls")]
+pub mod raw;
+pub mod rig;
