@@ -865,7 +865,8 @@ impl<S: Storage> Machine<S> {
             return None;
         }
         if lane.refused || lane.recall {
-            return if pending {
+            // What readers hold needs no doorbell unless it comes back.
+            return if pending || lane.list.len == lane.claimed {
                 None
             } else {
                 Some(Signal::Fallback)

@@ -399,6 +399,22 @@ fn a_refused_signal_is_made_good_by_the_fallback() {
 }
 
 #[test]
+fn a_refused_lane_does_not_ring_for_what_a_reader_holds() {
+    for mode in [Mode::PerEvent, Mode::Window] {
+        let shape = Shape::new(mode, 4, 4);
+        let (mut m, mut target) = (shape.machine(), Target::new(0));
+        let id = m.subscribe(3, 0, None).unwrap();
+        post(&mut m, id, 1).unwrap();
+        assert_eq!(pump(&mut m, &mut target), [Signal::Fallback]);
+        let claim = m.claim().unwrap();
+        target.take();
+        assert_eq!(pump(&mut m, &mut target), []);
+        m.unclaim(claim);
+        assert_eq!(pump(&mut m, &mut target), [Signal::Fallback]);
+    }
+}
+
+#[test]
 fn without_a_target_events_are_kept_until_there_is_one() {
     for mode in [Mode::PerEvent, Mode::Window] {
         let shape = Shape::new(mode, 1, 4);
