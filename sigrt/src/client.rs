@@ -144,9 +144,13 @@ impl Client {
         }
     }
 
-    /// [`Client::register`] of the calling thread by a dispatcher that blocks the signal as long as it lives,
-    /// which saves the loopback looking before every signal.
-    pub(crate) fn register_dispatcher(&self, request: &mut abi::Register) -> Result<(), Errno> {
+    /// [`Client::register`] by a thread that keeps the signal blocked as long as it lives: that saves the
+    /// loopback from looking before every signal whether it still is. The module looks anyway.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::register`].
+    pub fn register_dispatcher(&self, request: &mut abi::Register) -> Result<(), Errno> {
         match self.end()? {
             End::Kernel(_) => self.register(request),
             End::Loopback(end) => {

@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
+use std::sync::atomic::AtomicU64;
 
 use nix::errno::Errno;
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -208,5 +209,51 @@ pub fn cycles() -> u64 {
         // SAFETY: the pointer is valid.
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
         now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+    }
+}
+
+/// Memory that a process shares with the children that it forks.
+#[derive(Debug)]
+pub struct Shared {
+    start: *const AtomicU64,
+    len: usize,
+}
+
+// SAFETY: the memory is only accessed through atomics.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// `len` words, all zero. They are never unmapped.
+    ///
+    /// # Panics
+    ///
+    /// If there is not so much memory.
+    #[must_use]
+    pub fn new(len: usize) -> Self {
+        // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                len * size_of::<AtomicU64>(),
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        assert_ne!(start, libc::MAP_FAILED);
+        Self {
+            start: start.cast(),
+            len,
+        }
+    }
+
+    /// The words.
+    #[must_use]
+    pub fn words(&self) -> &[AtomicU64] {
+        // SAFETY: the mapping is aligned to a page, as long as that, zeroed, and never unmapped.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 }

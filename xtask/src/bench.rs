@@ -36,10 +36,10 @@ pub(crate) enum Where {
 const BOOTS: usize = 3;
 
 /// Measures, prints a table, and writes the figures to `json` if asked to.
-pub(crate) fn command(place: Where, json: Option<&Path>) -> Result<()> {
+pub(crate) fn command(place: Where, source: Option<&Path>, json: Option<&Path>) -> Result<()> {
     let result = match place {
         Where::Native => native()?,
-        Where::Vm => in_guest()?,
+        Where::Vm => in_guest(source)?,
     };
     print!("{}", table(&result)?);
     if let Some(path) = json {
@@ -63,8 +63,8 @@ fn native() -> Result<Value> {
     parse(&output.stdout)
 }
 
-fn in_guest() -> Result<Value> {
-    let kernel = kernel::provide(Flavor::Lean, None)?;
+fn in_guest(source: Option<&Path>) -> Result<Value> {
+    let kernel = kernel::provide(Flavor::Lean, source)?;
     let modules = module::provide(&kernel, PRODUCT, false)?;
     run(cargo()
         .args(["build", "--release", "--quiet", "-p", "rtnotify-tests"])

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -15,7 +15,7 @@ use crate::test::cargo;
 use crate::vm::{self, Machine, Outcome, Output, Stream};
 
 /// Runs the demo; the exit status.
-pub(crate) fn command(in_vm: bool, arguments: &[OsString]) -> Result<u8> {
+pub(crate) fn command(in_vm: bool, source: Option<&Path>, arguments: &[OsString]) -> Result<u8> {
     if !in_vm {
         let mut command = cargo();
         command.args([
@@ -34,7 +34,7 @@ pub(crate) fn command(in_vm: bool, arguments: &[OsString]) -> Result<u8> {
             .and_then(|code| u8::try_from(code).ok())
             .unwrap_or(1));
     }
-    let kernel = kernel::provide(Flavor::Checked, None)?;
+    let kernel = kernel::provide(Flavor::Checked, source)?;
     let modules = module::provide(&kernel, PRODUCT, false)?;
     let outcome = in_guest(&kernel, &modules, arguments)?;
     outcome.explain();

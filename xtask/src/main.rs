@@ -82,12 +82,17 @@ enum Action {
     Test {
         #[arg(value_enum, default_value = "all")]
         place: test::Where,
+        #[command(flatten)]
+        kernel: KernelArgs,
     },
     /// Run the demo, natively or in the guest.
     Demo {
         /// In the guest, against the real device and a real interrupt.
         #[arg(long)]
         vm: bool,
+        /// A Linux 7.2 tree or archive to use instead of Debian's.
+        #[arg(long, value_name = "DIR|TARBALL")]
+        source: Option<PathBuf>,
         /// Arguments for the demo.
         #[arg(last = true, value_name = "ARGS")]
         arguments: Vec<OsString>,
@@ -99,6 +104,9 @@ enum Action {
         /// Also write the figures to this file.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
+        /// A Linux 7.2 tree or archive to use instead of Debian's.
+        #[arg(long, value_name = "DIR|TARBALL")]
+        source: Option<PathBuf>,
     },
     /// Remove everything from the cache: sources, tools and kernels.
     CleanCache,
@@ -210,9 +218,27 @@ fn act(action: Action) -> Result<u8> {
             let (flavor, source) = (args.kernel.flavor(), args.kernel.source.as_deref());
             return vm::command(flavor, source, &machine, args.command);
         }
-        Action::Test { place } => return Ok(test::command(place)),
-        Action::Demo { vm, arguments } => return demo::command(vm, &arguments),
-        Action::Bench { place, json } => bench::command(place, json.as_deref())?,
+        Action::Test { place, kernel } => {
+            return Ok(test::command(
+                place,
+                kernel.flavor(),
+                kernel.source.as_deref(),
+            ));
+        }
+        Action::Demo {
+            vm,
+            source,
+            arguments,
+        } => {
+            return demo::command(vm, source.as_deref(), &arguments);
+        }
+        Action::Bench {
+            place,
+            json,
+            source,
+        } => {
+            bench::command(place, source.as_deref(), json.as_deref())?;
+        }
         Action::CleanCache => {
             let cache = paths::cache()?;
             let _lock = cache::lock(&cache)?;

@@ -42,13 +42,13 @@ const SPLATS: [(&str, &str); 4] = [
 ];
 
 /// Runs the tests and prints the summary as the last line; the exit status.
-pub(crate) fn command(place: Where) -> u8 {
+pub(crate) fn command(place: Where, flavor: Flavor, source: Option<&Path>) -> u8 {
     let mut tally = Tally::default();
     if place != Where::Vm {
         native(&mut tally);
     }
     if place != Where::Native {
-        guest(&mut tally);
+        guest(flavor, source, &mut tally);
     }
     if !tally.failures.is_empty() {
         println!("\nfailed:");
@@ -131,12 +131,10 @@ fn cargo_test(command: &mut Command) -> Result<(CargoTest, bool)> {
 }
 
 /// All that runs in the guest.
-fn guest(tally: &mut Tally) {
+fn guest(flavor: Flavor, source: Option<&Path>, tally: &mut Tally) {
     let after_kernel = ["the module", "the module under Clippy"];
     let after_module = ["tests in the guest", "the demo in the guest"];
-    let Some(kernel) = tally.check("the guest's kernel", || {
-        kernel::provide(Flavor::Checked, None)
-    }) else {
+    let Some(kernel) = tally.check("the guest's kernel", || kernel::provide(flavor, source)) else {
         let why = "there is no kernel";
         tally.impossible(&after_kernel, why);
         tally.impossible(&after_module, why);

@@ -155,7 +155,7 @@ pub(crate) fn boot(
     let interactive = ours && terminal::is_interactive();
     let run = Run {
         argv,
-        env: environment(),
+        env: environment(modules),
         cwd: std::env::current_dir()?,
         terminal: interactive.then(terminal::size),
         modules: modules
@@ -438,8 +438,10 @@ fn read_input(interactive: bool, events: Sender<Event>) {
     });
 }
 
-/// What of our environment the command sees.
-fn environment() -> Vec<OsString> {
+/// What of our environment the command sees, and where the modules are: the file
+/// of `rtnotify_edu` is in `RTNOTIFY_EDU_KO`, and so on, for tests that unload and
+/// load them.
+fn environment(modules: &[PathBuf]) -> Vec<OsString> {
     let names = [
         "PATH", "HOME", "USER", "LOGNAME", "LANG", "TERM", "CI", "NO_COLOR", "SHELL",
     ];
@@ -463,6 +465,16 @@ fn environment() -> Vec<OsString> {
             item
         })
         .collect();
+    for module in modules {
+        let name = module
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_uppercase();
+        let mut item = OsString::from(format!("{name}_KO="));
+        item.push(module);
+        environment.push(item);
+    }
     environment.push("RTNOTIFY_VM=1".into());
     environment
 }

@@ -44,6 +44,8 @@ pub(super) struct Registration {
     unhandled: bool,
     /// A signal was sent since the target was last seen without one pending.
     maybe_pending: bool,
+    /// A doorbell was pending, and nothing has been read since.
+    known_pending: bool,
 }
 
 impl fmt::Debug for Registration {
@@ -152,6 +154,7 @@ impl Registration {
             dispatcher,
             unhandled: false,
             maybe_pending: false,
+            known_pending: false,
         })
     }
 
@@ -182,6 +185,7 @@ impl Registration {
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        self.known_pending = false;
         let mut used = 0;
         while let Some(claim) = self.machine.claim() {
             let len = claim.record.frame_len();
@@ -209,6 +213,7 @@ impl Registration {
     }
 
     pub(super) fn pread(&mut self, buffer: &mut [u8], handle: u64) -> Result<usize, Errno> {
+        self.known_pending = false;
         let (claim, offset) = match self.machine.claim_handle(handle) {
             Ok(found) => found,
             Err(error) => {
@@ -281,13 +286,17 @@ impl Registration {
     }
 
     /// Whether a doorbell is still on its way.
+    ///
+    /// Looking is expensive, so it is done only when it can tell something new. Doorbells come from here: if
+    /// none was rung, none is pending. And whoever takes one drains afterwards: as long as nothing has been
+    /// read since one was pending, that drain is still to come and finds what is queued now. Doorbells forged
+    /// by others change neither, because every doorbell means the same.
     fn is_pending(&mut self) -> bool {
-        // Doorbells come from here only, so there is no need to look if none was rung. One forged by
-        // somebody else is not missed either: every doorbell means the same.
-        if self.maybe_pending {
+        if self.maybe_pending && !self.known_pending {
             let signals = self.target.as_ref().and_then(|t| t.signals().ok());
-            self.maybe_pending =
+            self.known_pending =
                 signals.is_some_and(|s| s.is_pending(self.signo) || s.is_pending(SIGURG));
+            self.maybe_pending = self.known_pending;
         }
         self.maybe_pending
     }
@@ -314,6 +323,7 @@ impl Registration {
         match sent {
             Ok(()) => {
                 self.maybe_pending = true;
+                self.known_pending = true;
                 (Outcome::Sent, false)
             }
             Err(Errno::ESRCH) => (Outcome::NoTarget, true),
@@ -326,6 +336,7 @@ impl Registration {
         self.target = self.failover.take().filter(Target::is_alive);
         self.dispatcher = false;
         self.maybe_pending = false;
+        self.known_pending = false;
         self.machine.reset_signals();
         if self.target.is_some() {
             self.machine.counters_mut().failovers += 1;

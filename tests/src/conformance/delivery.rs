@@ -16,12 +16,15 @@ use crate::ledger::{Ledger, balanced, payload};
 use crate::raw;
 use crate::rig::{Rig, create_source, request};
 
-/// Events of one stream: many where that is quick.
-const EVENTS: u64 = if cfg!(debug_assertions) {
-    1_000
-} else {
-    10_000
-};
+/// Events of one stream: many where that is quick, or as many as `RTNOTIFY_STREAM_EVENTS` says.
+fn stream_events() -> u64 {
+    let quick = if cfg!(debug_assertions) {
+        1_000
+    } else {
+        10_000
+    };
+    std::env::var("RTNOTIFY_STREAM_EVENTS").map_or(quick, |text| text.parse().unwrap())
+}
 
 /// A buffer that anything fits in.
 fn large() -> Vec<u8> {
@@ -370,10 +373,11 @@ fn limited(backend: &Backend, mode: u32) {
     }
 }
 
-/// Posts [`EVENTS`] events from another thread, at most a queue ahead, and receives every one of them by
+/// Posts [`stream_events`] events from another thread, at most a queue ahead, and receives every one of them by
 /// doing what doorbells ask for.
 fn stream(backend: &Backend, mode: u32, len: usize) -> abi::Stats {
     const QUEUE: u64 = 128;
+    let events = stream_events();
     let mut asked = request(mode);
     asked.flags = abi::REG_PREAD_RECORD;
     asked.queue_len = QUEUE as u32;
@@ -385,7 +389,7 @@ fn stream(backend: &Backend, mode: u32, len: usize) -> abi::Stats {
         let producer = {
             let (rig, received) = (&rig, &received);
             scope.spawn(move || {
-                for n in 0..EVENTS {
+                for n in 0..events {
                     while n - received.load(Ordering::Acquire) >= QUEUE {
                         thread::park_timeout(Duration::from_millis(100));
                     }
@@ -394,8 +398,8 @@ fn stream(backend: &Backend, mode: u32, len: usize) -> abi::Stats {
             })
         };
         let mut buffer = vec![0; 16 << 10];
-        let check = |events: Vec<Event>| {
-            for event in events {
+        let check = |batch: Vec<Event>| {
+            for event in batch {
                 let n = event.source_seq - 1;
                 assert_eq!(event.payload, payload(n, len));
                 received.store(n + 1, Ordering::Release);
@@ -404,7 +408,7 @@ fn stream(backend: &Backend, mode: u32, len: usize) -> abi::Stats {
                 }
             }
         };
-        while ledger.events < EVENTS {
+        while ledger.events < events {
             let taken = rig.ring();
             if mode == abi::MODE_PER_EVENT && rig.has_handle(&taken) {
                 match rig.subscriber.pread(&mut buffer, taken.value) {
@@ -426,7 +430,7 @@ fn stream(backend: &Backend, mode: u32, len: usize) -> abi::Stats {
     });
     let stats = rig.stats();
     ledger.compare(&stats);
-    assert_eq!((ledger.events, ledger.lost), (EVENTS, 0));
+    assert_eq!((ledger.events, ledger.lost), (events, 0));
     rig.subscriber.unregister().unwrap();
     let _ = rig.take_pending();
     rig.post_many(1);
