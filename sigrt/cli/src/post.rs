@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn hexadecimal_is_checked() {
         assert_eq!(bytes_of("00 ff 7A").unwrap(), [0, 255, 0x7a]);
-        assert_eq!(bytes_of("").unwrap(), []);
+        assert!(bytes_of("").unwrap().is_empty());
         assert!(bytes_of("0").is_err());
         assert!(bytes_of("0g").is_err());
         assert!(bytes_of("+1").is_err());
