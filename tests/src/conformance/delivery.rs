@@ -16,15 +16,8 @@ use crate::ledger::{Ledger, balanced, payload};
 use crate::raw;
 use crate::rig::{Rig, create_source, request};
 
-/// Events of one stream: many where that is quick, or as many as `RTNOTIFY_STREAM_EVENTS` says.
-fn stream_events() -> u64 {
-    let quick = if cfg!(debug_assertions) {
-        1_000
-    } else {
-        10_000
-    };
-    std::env::var("RTNOTIFY_STREAM_EVENTS").map_or(quick, |text| text.parse().unwrap())
-}
+/// Events of one stream.
+const EVENTS: u64 = 10_000;
 
 /// A buffer that anything fits in.
 fn large() -> Vec<u8> {
@@ -373,11 +366,10 @@ fn limited(backend: &Backend, mode: u32) {
     }
 }
 
-/// Posts [`stream_events`] events from another thread, at most a queue ahead, and receives every one of them by
+/// Posts [`EVENTS`] events from another thread, at most a queue ahead, and receives every one of them by
 /// doing what doorbells ask for.
 fn stream(backend: &Backend, mode: u32, len: usize) -> abi::Stats {
     const QUEUE: u64 = 128;
-    let events = stream_events();
     let mut asked = request(mode);
     asked.flags = abi::REG_PREAD_RECORD;
     asked.queue_len = QUEUE as u32;
@@ -389,7 +381,7 @@ fn stream(backend: &Backend, mode: u32, len: usize) -> abi::Stats {
         let producer = {
             let (rig, received) = (&rig, &received);
             scope.spawn(move || {
-                for n in 0..events {
+                for n in 0..EVENTS {
                     while n - received.load(Ordering::Acquire) >= QUEUE {
                         thread::park_timeout(Duration::from_millis(100));
                     }
@@ -408,7 +400,7 @@ fn stream(backend: &Backend, mode: u32, len: usize) -> abi::Stats {
                 }
             }
         };
-        while ledger.events < events {
+        while ledger.events < EVENTS {
             let taken = rig.ring();
             if mode == abi::MODE_PER_EVENT && rig.has_handle(&taken) {
                 match rig.subscriber.pread(&mut buffer, taken.value) {
@@ -430,7 +422,7 @@ fn stream(backend: &Backend, mode: u32, len: usize) -> abi::Stats {
     });
     let stats = rig.stats();
     ledger.compare(&stats);
-    assert_eq!((ledger.events, ledger.lost), (events, 0));
+    assert_eq!((ledger.events, ledger.lost), (EVENTS, 0));
     rig.subscriber.unregister().unwrap();
     let _ = rig.take_pending();
     rig.post_many(1);
