@@ -118,6 +118,14 @@ struct Row {
     ratio: Option<f64>,
 }
 
+impl Row {
+    /// The figure, and the ratio behind it in parentheses.
+    fn cell(&self) -> String {
+        let ratio = self.ratio.map(|ratio| format!(" ({ratio:.2})"));
+        format!("{:.1}{}", self.per_event, ratio.unwrap_or_default())
+    }
+}
+
 /// The rows of a result, in order.
 fn rows(result: &Value) -> Result<Vec<Row>> {
     let read = |row: &Value| {
@@ -201,10 +209,11 @@ fn table(result: &Value) -> Result<String> {
         .max()
         .unwrap_or(0)
         .max(5);
-    let mut text = format!("{}\n", result["unit"].as_str().unwrap_or("per event"));
+    let unit = result["unit"].as_str().unwrap_or("per event");
+    let mut text = format!("{unit}, in parentheses the ratio to the first line\n");
     text += &format!("{:width$}", "burst");
     for burst in &bursts {
-        text += &format!(" {burst:>12}");
+        text += &format!(" {burst:>18}");
     }
     text.push('\n');
     for path in paths {
@@ -214,8 +223,8 @@ fn table(result: &Value) -> Result<String> {
                 .iter()
                 .find(|row| row.path == path && row.burst == *burst)
             {
-                Some(row) => text += &format!(" {:>12.1}", row.per_event),
-                None => text += &format!(" {:>12}", "-"),
+                Some(row) => text += &format!(" {:>18}", row.cell()),
+                None => text += &format!(" {:>18}", "-"),
             }
         }
         text.push('\n');
@@ -270,9 +279,9 @@ mod tests {
         let text = table(&result(&[100.0, 10.25])).unwrap();
         assert_eq!(
             text,
-            "instructions per event\n\
-             burst            1            8\n\
-             ring         100.0         10.2\n"
+            "instructions per event, in parentheses the ratio to the first line\n\
+             burst                  1                  8\n\
+             ring        100.0 (1.00)        10.2 (1.00)\n"
         );
     }
 }
