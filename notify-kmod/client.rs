@@ -10,7 +10,8 @@ use super::{
     abi, error,
     irq_lock::{new_irq_lock, IrqLock},
     machine::{Claim, Consumer, Counters, Event, SubscriptionId},
-    registration::Registration,
+    registration::{NewLane, Registration},
+    subscription::Filter,
     source::{self, Owned},
 };
 use kernel::{
@@ -80,6 +81,32 @@ impl Client {
         let mut state = self.state.lock();
         state.registration = Some(registration);
         Ok(())
+    }
+
+    /// Adds a lane; see `docs/abi.md`.
+    pub(crate) fn add_lane(self: ArcBorrow<'_, Self>, request: &mut abi::Lane) -> Result {
+        let _reader = self.reader.lock();
+        let mut lane = NewLane::new(request)?;
+        let context: *const Self = &*self;
+        // SAFETY: As for registering; a lane that is not added is dropped here.
+        unsafe { lane.watch_targets(Self::target_exited, context.cast_mut().cast()) };
+        let result = match &mut self.state.lock().registration {
+            Some(registration) => registration.add_lane(lane),
+            None => Err((error::not_registered(), lane)),
+        };
+        // The rejected lane goes here, without the lock: that may sleep.
+        result.map_err(|(e, _lane)| e)
+    }
+
+    /// Changes something about the registration under the state lock.
+    pub(crate) fn with_registration<T>(
+        &self,
+        change: impl FnOnce(&mut Registration) -> Result<T>,
+    ) -> Result<T> {
+        match &mut self.state.lock().registration {
+            Some(registration) => change(registration),
+            None => Err(error::not_registered()),
+        }
     }
 
     /// Called when a target thread exits, or may have.
@@ -155,22 +182,21 @@ impl Client {
 
     /// Subscribes; see `docs/abi.md`.
     pub(crate) fn subscribe(self: ArcBorrow<'_, Self>, request: &abi::Subscribe) -> Result {
+        let filter = Filter::from_request(request).ok_or(EINVAL)?;
         let _reader = self.reader.lock();
-        let id = {
-            let mut state = self.state.lock();
-            let registration = state
-                .registration
-                .as_mut()
-                .ok_or_else(error::not_registered)?;
-            let machine = &mut registration.machine;
-            let lane = machine.lane_of(request.signo).ok_or(ENOENT)?;
+        let id = self.with_registration(|registration| {
+            let lane = registration.lane(request.signo)?;
             let cookie = (request.flags & abi::SUB_COOKIE != 0).then_some(request.cookie);
-            machine
-                .subscribe(request.source, lane, cookie)
-                .map_err(error::from_subscribe)?
-        };
+            registration
+                .machine
+                .subscribe_filtered(request.source, lane, cookie, filter)
+                .map_err(error::from_subscribe)
+        })?;
         source::add_subscriber(request.source, self.into(), id).inspect_err(|_| {
-            self.forget_source(request.source);
+            if let Some(registration) = &mut self.state.lock().registration {
+                // Nobody can have unsubscribed meanwhile: `reader` is held.
+                let _ = registration.machine.unsubscribe(request.source);
+            }
         })
     }
 
@@ -192,12 +218,12 @@ impl Client {
             .map_err(error::from_subscribe)
     }
 
-    /// A source is gone, or could not be subscribed to after all; it no longer lists this client.
-    pub(crate) fn forget_source(&self, number: u32) {
+    /// A source is gone; it no longer lists this client. Its end becomes part of the stream.
+    pub(crate) fn source_gone(&self, number: u32, last: u64, time_ns: u64) {
         if let Some(registration) = &mut self.state.lock().registration {
-            // It is fine if the client has unsubscribed meanwhile.
-            let _ = registration.machine.unsubscribe(number);
+            registration.source_gone(number, last, time_ns);
         }
+        self.readable.notify_all();
     }
 
     /// Delivers an event to one subscription; any context. Returns whether it was accepted.
@@ -211,16 +237,27 @@ impl Client {
         accepted
     }
 
-    /// `read`: whole frames, as many as fit, consuming them.
+    /// `read`: whole frames, as many as fit, consuming them; from the lane of a signal number, or with 0 from
+    /// all, lowest number first.
     ///
     /// # Errors
     ///
-    /// `ENOTCONN`, `EAGAIN`, `EMSGSIZE`, `EFAULT`, or an interruption by a signal.
-    pub(crate) fn read(&self, out: &mut UserSliceWriter, nonblock: bool) -> Result<usize> {
+    /// `ENOTCONN`, `ENOENT`, `EAGAIN`, `EMSGSIZE`, `EFAULT`, or an interruption by a signal.
+    pub(crate) fn read(
+        &self,
+        out: &mut UserSliceWriter,
+        nonblock: bool,
+        signo: u32,
+    ) -> Result<usize> {
+        // Lanes are added, never taken away.
+        let lane = match signo {
+            0 => None,
+            signo => Some(self.with_registration(|registration| registration.lane(signo))?),
+        };
         loop {
             {
                 let _reader = self.reader.lock();
-                let read = self.read_queued(out)?;
+                let read = self.read_queued(out, lane)?;
                 if read > 0 {
                     return Ok(read);
                 }
@@ -232,7 +269,7 @@ impl Client {
             loop {
                 match &state.registration {
                     None => return Err(error::not_registered()),
-                    Some(registration) if !registration.machine.is_empty() => break,
+                    Some(registration) if registration.is_readable(lane) => break,
                     Some(_) => {}
                 }
                 if self.readable.wait_interruptible(&mut state) {
@@ -243,7 +280,7 @@ impl Client {
     }
 
     /// Reads what is queued; the caller holds `reader`. 0: nothing is.
-    fn read_queued(&self, out: &mut UserSliceWriter) -> Result<usize> {
+    fn read_queued(&self, out: &mut UserSliceWriter, lane: Option<usize>) -> Result<usize> {
         let mut done = 0;
         let mut fault = false;
         let mut full = false;
@@ -259,7 +296,7 @@ impl Client {
                 arena = registration.arena_start();
                 let mut room = out.len();
                 for place in &mut claims {
-                    let Some(claim) = registration.machine.claim() else {
+                    let Some(claim) = registration.claim(lane) else {
                         break;
                     };
                     let len = claim.record.frame_len();
@@ -414,7 +451,7 @@ unsafe fn copy_payload(
     flags: u32,
 ) -> Result<(usize, bool)> {
     let with_record = flags & abi::REG_PREAD_RECORD != 0;
-    if claim.record.is_gap() && !with_record {
+    if !claim.record.is_event() && !with_record {
         return Err(error::is_gap());
     }
     let record = claim.record.to_bytes();

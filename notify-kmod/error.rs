@@ -2,7 +2,7 @@
 
 //! The one place where the state machine's errors become errnos; `docs/abi.md` lists them per call.
 
-use super::{machine::SubscribeError, slots::HandleError};
+use super::{lane::LaneError, machine::SubscribeError, slots::HandleError};
 use kernel::{bindings, prelude::*};
 
 fn error(errno: u32) -> Error {
@@ -43,5 +43,13 @@ pub(crate) fn from_subscribe(e: SubscribeError) -> Error {
         SubscribeError::Exists => EEXIST,
         SubscribeError::Full => ENOSPC,
         SubscribeError::NotFound => ENOENT,
+    }
+}
+
+/// The errno of a lane that cannot be added.
+pub(crate) fn from_lane(e: LaneError) -> Error {
+    match e {
+        LaneError::Exists => EEXIST,
+        LaneError::TooMany | LaneError::Capacity => ENOSPC,
     }
 }

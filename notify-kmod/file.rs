@@ -151,7 +151,7 @@ unsafe extern "C" fn read(
     let (client, file) = unsafe { (client(file), File::from_raw_file(file)) };
     let mut out = UserSlice::new(UserPtr::from_ptr(buffer.cast()), len).writer();
     let result = if position.is_null() {
-        client.read(&mut out, file.flags() & O_NONBLOCK != 0)
+        client.read(&mut out, file.flags() & O_NONBLOCK != 0, 0)
     } else {
         // SAFETY: `pread` passes a valid position.
         client.read_handle(unsafe { *position } as u64, &mut out)
@@ -218,7 +218,7 @@ fn split_post(bytes: &[u8]) -> Result<(abi::Post, &[u8], &[u8])> {
     let post = abi::Post::from_bytes(head);
     if post.size as usize != abi::Post::BYTES
         || post.flags & !abi::POST_VALUE != 0
-        || post.kind == abi::KIND_GAP
+        || post.kind >= abi::FIRST_RESERVED_KIND
         || post.reserved != 0
         || (post.flags & abi::POST_VALUE == 0 && post.value != 0)
     {

@@ -12,7 +12,7 @@ use super::{
     source::{self, Owned},
 };
 use kernel::{
-    fs::File,
+    fs::{file::flags::O_NONBLOCK, File},
     prelude::*,
     sync::ArcBorrow,
     uaccess::{UserPtr, UserSlice},
@@ -98,12 +98,6 @@ pub(crate) fn ioctl(
         }
         abi::IOC_SUBSCRIBE => {
             let request = abi::Subscribe::from_bytes(&read(argument)?);
-            if request.flags & !abi::SUB_COOKIE != 0
-                || request.reserved != [0; 3]
-                || (request.flags & abi::SUB_COOKIE == 0 && request.cookie != 0)
-            {
-                return Err(EINVAL);
-            }
             client.subscribe(&request)
         }
         abi::IOC_UNSUBSCRIBE => {
@@ -172,6 +166,46 @@ pub(crate) fn ioctl(
                 return Err(EINVAL);
             }
             write(argument, &client.stats().to_bytes())
+        }
+        abi::IOC_ADD_LANE => {
+            let mut request = abi::Lane::from_bytes(&read(argument)?);
+            if !readable {
+                return Err(EBADF);
+            }
+            // As good as certain to succeed afterwards: a lane cannot be taken back.
+            write(argument, &request.to_bytes())?;
+            client.add_lane(&mut request)?;
+            write(argument, &request.to_bytes())
+        }
+        abi::IOC_SET_MODE => {
+            let request = abi::SetMode::from_bytes(&read(argument)?);
+            if request.flags != 0 || request.reserved != 0 {
+                return Err(EINVAL);
+            }
+            client.with_registration(|registration| registration.set_mode(&request))
+        }
+        abi::IOC_ARM => {
+            let request = abi::Arm::from_bytes(&read(argument)?);
+            if request.flags != 0 || request.reserved != 0 {
+                return Err(EINVAL);
+            }
+            client.with_registration(|registration| registration.arm(request.signo))
+        }
+        abi::IOC_READ => {
+            let mut request = abi::Read::from_bytes(&read(argument)?);
+            if request.flags != 0 || request.reserved0 != 0 || request.reserved != 0 {
+                return Err(EINVAL);
+            }
+            if !readable {
+                return Err(EBADF);
+            }
+            // What cannot be reported must not be consumed.
+            write(argument, &request.to_bytes())?;
+            let buffer = UserPtr::from_addr(request.buffer as usize);
+            let mut out = UserSlice::new(buffer, request.len as usize).writer();
+            let nonblock = file.flags() & O_NONBLOCK != 0;
+            request.read = client.read(&mut out, nonblock, request.signo)? as u64;
+            write(argument, &request.to_bytes())
         }
         _ => Err(ENOTTY),
     }

@@ -3,8 +3,9 @@
 //! One registration: the state machine with its memory and its targets. Guarded by the client's state lock.
 
 use super::{
-    abi,
-    machine::{LaneConfig, Machine, Mode, Outcome, Storage, Subscription},
+    abi, error,
+    lane::window_from_request,
+    machine::{Claim, LaneConfig, Machine, Mode, Outcome, Storage, Subscription},
     pool::{Unit, UNIT},
     slots::Slot,
     target::{Process, Sent, Target},
@@ -50,18 +51,102 @@ impl Arena {
     }
 }
 
+/// Whom a lane is rung for.
+pub(crate) struct Bell {
+    signo: u16,
+    /// The target and its failover.
+    targets: [Option<Target>; 2],
+    active: usize,
+    /// `STATE_EXEC` or `STATE_UNHANDLED` of the last attempt to send.
+    trouble: u32,
+}
+
+impl Bell {
+    /// For the thread `tid` of the calling process, and `failover` unless that is 0.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL`, `ESRCH`.
+    fn new(signo: u32, tid: i32, failover: i32) -> Result<Self> {
+        if !(abi::FIRST_SIGNAL..=abi::LAST_SIGNAL).contains(&signo) || tid < 0 || failover < 0 {
+            return Err(EINVAL);
+        }
+        let signo = signo as u16;
+        let target = Target::get(tid, signo)?;
+        let failover = match failover {
+            0 => None,
+            tid => Some(Target::get(tid, signo)?),
+        };
+        Ok(Self {
+            signo,
+            targets: [Some(target), failover],
+            active: 0,
+            trouble: 0,
+        })
+    }
+
+    fn target(&self) -> Option<&Target> {
+        self.targets.get(self.active)?.as_ref()
+    }
+}
+
+/// A lane that is ready to be added; see [`Registration::add_lane`].
+pub(crate) struct NewLane {
+    config: LaneConfig,
+    bell: Bell,
+}
+
+impl NewLane {
+    /// Checks `request`, fills in its defaults, and gets hold of its threads.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL`, `ESRCH`, `ENOMEM`.
+    pub(crate) fn new(request: &mut abi::Lane) -> Result<Self> {
+        if request.flags != 0 || request.reserved0 != 0 || request.reserved != [0; 3] {
+            return Err(EINVAL);
+        }
+        let config = LaneConfig::from_request(
+            request.signo,
+            request.mode,
+            request.window,
+            request.queue_len,
+            request.policy,
+        )
+        .ok_or(EINVAL)?;
+        request.window = config.window;
+        request.queue_len = config.queue_len;
+        Ok(Self {
+            config,
+            bell: Bell::new(request.signo, request.target_tid, request.failover_tid)?,
+        })
+    }
+
+    /// Starts watching the targets for their exit.
+    ///
+    /// # Safety
+    ///
+    /// `context` must stay valid for `exited` until the registration, or what was not added to it, is dropped.
+    pub(crate) unsafe fn watch_targets(
+        &mut self,
+        exited: unsafe extern "C" fn(*mut c_void),
+        context: *mut c_void,
+    ) {
+        for target in self.bell.targets.iter_mut().flatten() {
+            // SAFETY: The promise is the caller's.
+            unsafe { target.watch(exited, context) };
+        }
+    }
+}
+
 /// A registration in force.
 pub(crate) struct Registration {
     pub(crate) machine: Machine<KernelStorage>,
     arena: Arena,
-    /// The target and its failover.
-    targets: [Option<Target>; 2],
-    active: usize,
+    /// One for each lane of the machine; room for all that can be added.
+    bells: KVec<Bell>,
     process: Process,
-    pub(crate) signo: u16,
     pub(crate) flags: u32,
-    /// `STATE_EXEC` or `STATE_UNHANDLED` of the last attempt to send.
-    trouble: u32,
 }
 
 impl Registration {
@@ -74,60 +159,47 @@ impl Registration {
         if request.flags & !abi::REG_FLAGS != 0
             || request.flags & abi::REG_PREAD_CONSUME != 0
                 && request.flags & abi::REG_PREAD_KEEP != 0
-            || request.reserved0 != 0
             || request.reserved != [0; 4]
-            || !(abi::FIRST_SIGNAL..=abi::LAST_SIGNAL).contains(&request.signo)
-            || request.target_tid < 0
-            || request.failover_tid < 0
-            || request.window > abi::MAX_WINDOW
-            || request.queue_len > abi::MAX_QUEUE
-            || request.policy != abi::POLICY_REJECT_NEWEST
             || request.clock != abi::CLOCK_MONOTONIC
             || request.quota > abi::MAX_QUOTA
         {
             return Err(EINVAL);
         }
-        let mode = match request.mode {
-            abi::MODE_PER_EVENT => Mode::PerEvent,
-            abi::MODE_WINDOW => Mode::Window,
-            _ => return Err(EINVAL),
-        };
+        let lane = LaneConfig::from_request(
+            request.signo,
+            request.mode,
+            request.window,
+            request.queue_len,
+            request.policy,
+        )
+        .ok_or(EINVAL)?;
+        if request.capacity == 0 {
+            request.capacity = lane.queue_len;
+        }
+        if !(lane.queue_len..=abi::MAX_QUEUE).contains(&request.capacity) {
+            return Err(EINVAL);
+        }
         request.abi = abi::ABI_VERSION;
-        if request.window == 0 {
-            request.window = abi::DEFAULT_WINDOW;
-        }
-        if request.queue_len == 0 {
-            request.queue_len = abi::DEFAULT_QUEUE;
-        }
+        request.window = lane.window;
+        request.queue_len = lane.queue_len;
         if request.quota == 0 {
             request.quota = abi::DEFAULT_QUOTA;
         }
         let units = (request.quota as usize).div_ceil(UNIT);
         request.quota = (units * UNIT) as u64;
-
-        let signo = request.signo as u16;
-        let target = Target::get(request.target_tid, signo)?;
-        let failover = match request.failover_tid {
-            0 => None,
-            tid => Some(Target::get(tid, signo)?),
-        };
-
-        let lane = LaneConfig {
-            signo,
-            mode,
-            window: request.window,
-            queue_len: request.queue_len,
-        };
-        let keep = match mode {
+        let bell = Bell::new(request.signo, request.target_tid, request.failover_tid)?;
+        let mut bells = KVec::with_capacity(abi::MAX_LANES, GFP_KERNEL_ACCOUNT)?;
+        bells.push(bell, GFP_KERNEL_ACCOUNT)?;
+        let keep = match lane.mode {
             Mode::PerEvent => request.flags & abi::REG_PREAD_KEEP != 0,
-            Mode::Window => request.flags & abi::REG_PREAD_CONSUME == 0,
+            Mode::Window | Mode::Coalesced => request.flags & abi::REG_PREAD_CONSUME == 0,
         };
         let mut bytes = KVVec::new();
         bytes.resize(units * UNIT, 0, GFP_KERNEL_ACCOUNT)?;
         Ok(KBox::new(
             Self {
                 machine: Machine::new(
-                    filled(request.queue_len as usize)?,
+                    filled(request.capacity as usize)?,
                     filled(units)?,
                     filled(abi::MAX_SUBSCRIPTIONS)?,
                     lane,
@@ -136,16 +208,13 @@ impl Registration {
                     unsafe { bindings::get_random_u64() },
                 ),
                 arena: Arena { bytes },
-                targets: [Some(target), failover],
-                active: 0,
+                bells,
                 process: Process::current()?,
-                signo,
                 flags: if keep {
                     request.flags | abi::REG_PREAD_KEEP
                 } else {
                     request.flags & !abi::REG_PREAD_KEEP
                 },
-                trouble: 0,
             },
             GFP_KERNEL_ACCOUNT,
         )?)
@@ -161,9 +230,92 @@ impl Registration {
         exited: unsafe extern "C" fn(*mut c_void),
         context: *mut c_void,
     ) {
-        for target in self.targets.iter_mut().flatten() {
-            // SAFETY: The registration owns the targets; the promise is the caller's.
-            unsafe { target.watch(exited, context) };
+        for bell in &mut self.bells {
+            for target in bell.targets.iter_mut().flatten() {
+                // SAFETY: The registration owns the targets; the promise is the caller's.
+                unsafe { target.watch(exited, context) };
+            }
+        }
+    }
+
+    /// Adds a lane. Gives it back, to be dropped where one may sleep, if it cannot be added.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST`, `ENOSPC`.
+    pub(crate) fn add_lane(&mut self, lane: NewLane) -> Result<(), (Error, NewLane)> {
+        match self.machine.add_lane(lane.config) {
+            // There is room for as many bells as lanes, so nothing is allocated and nothing fails.
+            Ok(_) => self
+                .bells
+                .push_within_capacity(lane.bell)
+                .map_err(|e| (ENOSPC, NewLane { config: lane.config, bell: e.0 })),
+            Err(e) => Err((error::from_lane(e), lane)),
+        }
+    }
+
+    /// Index of the lane of a signal number; 0 is the first.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`.
+    pub(crate) fn lane(&self, signo: u32) -> Result<usize> {
+        self.machine.lane_of(signo).ok_or(ENOENT)
+    }
+
+    /// Changes how a lane announces events; see `docs/abi.md`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL`, `ENOENT`.
+    pub(crate) fn set_mode(&mut self, request: &abi::SetMode) -> Result {
+        let mode = Mode::from_request(request.mode).ok_or(EINVAL)?;
+        let index = self.lane(request.signo)?;
+        let config = self.machine.lane_config(index).ok_or(ENOENT)?;
+        let window = match request.window {
+            0 => config.window,
+            window => window_from_request(window).ok_or(EINVAL)?,
+        };
+        self.machine.set_mode(index, mode, window);
+        self.ring(index);
+        Ok(())
+    }
+
+    /// Arms a lane in coalesced mode.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`, `EINVAL` in another mode, `EAGAIN` if there is something to drain.
+    pub(crate) fn arm(&mut self, signo: u32) -> Result {
+        let index = self.lane(signo)?;
+        match self.machine.lane_config(index) {
+            Some(config) if config.mode == Mode::Coalesced => {
+                self.machine.arm(index).map_err(|_| EAGAIN)
+            }
+            _ => Err(EINVAL),
+        }
+    }
+
+    /// Claims a record: of one lane, or the first of all.
+    pub(crate) fn claim(&mut self, lane: Option<usize>) -> Option<Claim> {
+        match lane {
+            None => self.machine.claim(),
+            Some(index) => self.machine.claim_from(index),
+        }
+    }
+
+    /// Whether there is something to read: in one lane, or in any.
+    pub(crate) fn is_readable(&self, lane: Option<usize>) -> bool {
+        match lane {
+            None => !self.machine.is_empty(),
+            Some(index) => !self.machine.is_lane_empty(index),
+        }
+    }
+
+    /// The source has ended after event number `last`; any context.
+    pub(crate) fn source_gone(&mut self, source: u32, last: u64, time_ns: u64) {
+        if let Some(lane) = self.machine.source_gone(source, last, time_ns) {
+            self.ring(lane);
         }
     }
 
@@ -193,36 +345,40 @@ impl Registration {
 
     /// Sends what signals `lane` needs now.
     pub(crate) fn ring(&mut self, lane: usize) {
+        let Some(bell) = self.bells.get_mut(lane) else {
+            return;
+        };
+        let machine = &mut self.machine;
         loop {
-            self.replace_exited_target();
-            let target = self.targets.get(self.active).and_then(Option::as_ref);
-            let pending = self.machine.needs_pending(lane)
-                && target.is_some_and(|target| target.is_pending(self.signo));
-            let Some(signal) = self.machine.next_signal(lane, pending) else {
+            replace_exited_target(machine, lane, bell);
+            let target = bell.target();
+            let pending = machine.needs_pending(lane)
+                && target.is_some_and(|target| target.is_pending(bell.signo));
+            let Some(signal) = machine.next_signal(lane, pending) else {
                 break;
             };
-            let outcome = match target.map(|target| target.send(self.signo, signal)) {
+            let outcome = match target.map(|target| target.send(bell.signo, signal)) {
                 Some(Sent::Outcome(outcome)) => {
-                    self.trouble = 0;
+                    bell.trouble = 0;
                     outcome
                 }
                 Some(Sent::Exited) => continue,
                 Some(Sent::Exec) => {
-                    self.trouble = abi::STATE_EXEC;
+                    bell.trouble = abi::STATE_EXEC;
                     Outcome::NoTarget
                 }
                 Some(Sent::Unhandled) => {
-                    self.trouble = abi::STATE_UNHANDLED;
+                    bell.trouble = abi::STATE_UNHANDLED;
                     Outcome::NoTarget
                 }
                 None => Outcome::NoTarget,
             };
-            if !self.machine.signal_result(lane, signal, outcome) {
+            if !machine.signal_result(lane, signal, outcome) {
                 break;
             }
         }
-        if !self.machine.is_empty() {
-            if let Some(target) = self.targets.get(self.active).and_then(Option::as_ref) {
+        if !machine.is_empty() {
+            if let Some(target) = bell.target() {
                 target.recheck_later();
             }
         }
@@ -230,34 +386,22 @@ impl Registration {
 
     /// Rings every lane.
     pub(crate) fn ring_all(&mut self) {
-        for lane in 0..abi::MAX_LANES {
+        for lane in 0..self.bells.len() {
             self.ring(lane);
         }
     }
 
-    /// If the active target has exited, what it had pending is gone: its failover starts afresh.
-    fn replace_exited_target(&mut self) {
-        while let Some(Some(target)) = self.targets.get(self.active) {
-            if !target.has_exited() {
-                return;
-            }
-            self.active += 1;
-            self.machine.reset_signals();
-            if let Some(Some(_)) = self.targets.get(self.active) {
-                self.machine.counters_mut().failovers += 1;
-            }
-        }
-    }
-
-    /// `STATE_*` bits.
+    /// `STATE_*` bits: of all lanes together.
     pub(crate) fn state(&self) -> u32 {
-        let mut state = abi::STATE_REGISTERED | self.trouble;
+        let mut state = abi::STATE_REGISTERED;
         if self.machine.is_refused() {
             state |= abi::STATE_REFUSED;
         }
-        match self.targets.get(self.active) {
-            Some(Some(target)) if !target.has_exited() => {}
-            _ => state |= abi::STATE_TARGET_GONE,
+        for bell in &self.bells {
+            state |= bell.trouble;
+            if bell.target().is_none_or(Target::has_exited) {
+                state |= abi::STATE_TARGET_GONE;
+            }
         }
         state
     }
@@ -268,9 +412,25 @@ impl Registration {
     ///
     /// `file` must be an open file of this module.
     pub(crate) unsafe fn take_pending(&self, file: *mut bindings::file) {
-        for target in self.targets.iter().flatten() {
-            // SAFETY: The promise is the caller's.
-            unsafe { target.take_pending(self.signo, file) };
+        for bell in &self.bells {
+            for target in bell.targets.iter().flatten() {
+                // SAFETY: The promise is the caller's.
+                unsafe { target.take_pending(bell.signo, file) };
+            }
+        }
+    }
+}
+
+/// If the active target has exited, what it had pending is gone: its failover starts afresh.
+fn replace_exited_target(machine: &mut Machine<KernelStorage>, lane: usize, bell: &mut Bell) {
+    while let Some(Some(target)) = bell.targets.get(bell.active) {
+        if !target.has_exited() {
+            return;
+        }
+        bell.active += 1;
+        machine.reset_signals(lane);
+        if let Some(Some(_)) = bell.targets.get(bell.active) {
+            machine.counters_mut().failovers += 1;
         }
     }
 }

@@ -16,9 +16,15 @@ mod abi;
 #[path = "core/src/handle.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod handle;
+#[path = "core/src/lane.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod lane;
 #[path = "core/src/machine.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod machine;
+#[path = "core/src/overflow.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod overflow;
 #[path = "core/src/plain.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod plain;
@@ -28,6 +34,9 @@ mod pool;
 #[path = "core/src/slots.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod slots;
+#[path = "core/src/subscription.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod subscription;
 
 mod client;
 mod error;

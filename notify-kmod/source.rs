@@ -165,13 +165,14 @@ impl Source {
             .sources
             .retain(|source| source.number != self.number);
         *self.driver.lock() = None;
-        let subscribers = {
+        let (subscribers, last) = {
             let mut state = self.state.lock();
             state.gone = true;
-            core::mem::take(&mut state.subscribers)
+            (core::mem::take(&mut state.subscribers), state.posted)
         };
+        let time_ns = now();
         for subscriber in subscribers {
-            subscriber.client.forget_source(self.number);
+            subscriber.client.source_gone(self.number, last, time_ns);
         }
     }
 
@@ -192,7 +193,7 @@ impl Source {
         if payload.len() > self.max_payload {
             return Err(EMSGSIZE);
         }
-        if kind == abi::KIND_GAP {
+        if kind >= abi::FIRST_RESERVED_KIND {
             return Err(EINVAL);
         }
         let mut state = self.state.lock();

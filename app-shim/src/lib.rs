@@ -238,6 +238,8 @@ impl Controller {
                 vector.lost.fetch_add(gap.count.into(), Ordering::Relaxed);
                 return;
             }
+            // No interrupt; the vector stays quiet from now on.
+            (_, Delivery::Gone(_)) => return,
             (None, _) => {}
         }
         self.table.unhandled.fetch_add(1, Ordering::Relaxed);

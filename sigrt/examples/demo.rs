@@ -8,7 +8,7 @@
 //! With `--edu N` it also has the edu device compute N factorials, one interrupt each, and checks them.
 //!
 //! ```text
-//! demo [--events N] [--device auto|loopback|PATH] [--mode per-event|window] [--edu N]
+//! demo [--events N] [--device auto|loopback|PATH] [--mode per-event|window|coalesced] [--edu N]
 //! ```
 
 use std::error::Error;
@@ -53,6 +53,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
             "--edu" => options.edu = value.parse()?,
             "--mode" if value == "per-event" => options.mode = Mode::PerEvent,
             "--mode" if value == "window" => options.mode = Mode::Window,
+            "--mode" if value == "coalesced" => options.mode = Mode::Coalesced,
             _ => return Err(format!("unknown option {name} {value}").into()),
         }
     }
@@ -159,6 +160,7 @@ fn stream(device: &Device, options: &Options) -> Result<u64, Box<dyn Error>> {
         match options.mode {
             Mode::PerEvent => "per event",
             Mode::Window => "windowed",
+            Mode::Coalesced => "coalesced",
         },
     );
 
@@ -224,6 +226,7 @@ fn consume(
                     progress(verified);
                 }
                 Delivery::Gap(gap) => return Err(gap.to_string().into()),
+                    Delivery::Gone(gone) => return Err(gone.to_string().into()),
             },
             recv(ticker) -> _ => println!("demo: {verified} of {events}"),
             recv(after(PATIENCE)) -> _ => {
@@ -259,6 +262,7 @@ fn edu(device: &Device, count: u32) -> Result<(), Box<dyn Error>> {
         let event = match subscription.recv_timeout(PATIENCE)? {
             Delivery::Event(event) => event,
             Delivery::Gap(gap) => return Err(gap.to_string().into()),
+            Delivery::Gone(gone) => return Err(gone.to_string().into()),
         };
         let words: Vec<u32> = event
             .payload

@@ -179,25 +179,83 @@ impl Client {
         }
     }
 
-    /// Subscribes to a source, with a cookie of its own or the registration's.
+    /// Adds a lane, with a signal number and a queue of its own; `request.size` is filled in, the values in
+    /// force are written back.
     ///
     /// # Errors
     ///
-    /// `ENOTCONN` (not registered), `ENOENT` (no such source), `EEXIST` (subscribed already), `ENOSPC` (too
-    /// many subscriptions).
-    pub fn subscribe(&self, source: u32, cookie: Option<u64>) -> Result<(), Errno> {
+    /// `ENOTCONN` (not registered), `EEXIST` (a lane of that number is there), `ENOSPC` (too many lanes, or
+    /// beyond the capacity that was registered), `EINVAL` and `ESRCH` as for [`Client::register`].
+    pub fn add_lane(&self, request: &mut abi::Lane) -> Result<(), Errno> {
+        request.size = abi::Lane::BYTES as u32;
         match self.end()? {
-            End::Kernel(file) => {
-                let mut request = abi::Subscribe {
-                    size: abi::Subscribe::BYTES as u32,
-                    flags: cookie.map_or(0, |_| abi::SUB_COOKIE),
-                    source,
-                    cookie: cookie.unwrap_or(0),
-                    ..abi::Subscribe::zeroed()
-                };
-                sys::device_ioctl(file.as_fd(), abi::IOC_SUBSCRIBE, &mut request)
-            }
-            End::Loopback(end) => end.subscribe(source, cookie),
+            End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_ADD_LANE, request),
+            End::Loopback(end) => end.add_lane(request, false),
+        }
+    }
+
+    /// Changes how a lane (0: the first) announces events; a window of 0 leaves that as it is.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN` (not registered), `ENOENT` (no such lane), `EINVAL`.
+    pub fn set_mode(&self, signo: u32, mode: u32, window: u32) -> Result<(), Errno> {
+        let mut request = abi::SetMode {
+            size: abi::SetMode::BYTES as u32,
+            signo,
+            mode,
+            window,
+            ..abi::SetMode::zeroed()
+        };
+        match self.end()? {
+            End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_SET_MODE, &mut request),
+            End::Loopback(end) => end.set_mode(&request),
+        }
+    }
+
+    /// Arms a drained lane (0: the first) in coalesced mode: the next event rings. A read that finds nothing
+    /// does the same.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` (there is something to be drained first), `EINVAL` (another mode), `ENOTCONN`, `ENOENT`.
+    pub fn arm(&self, signo: u32) -> Result<(), Errno> {
+        let mut request = abi::Arm {
+            size: abi::Arm::BYTES as u32,
+            signo,
+            ..abi::Arm::zeroed()
+        };
+        match self.end()? {
+            End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_ARM, &mut request),
+            End::Loopback(end) => end.arm(&request),
+        }
+    }
+
+    /// Subscribes to a source, with a cookie of its own or the registration's, into the first lane.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::subscribe_with`].
+    pub fn subscribe(&self, source: u32, cookie: Option<u64>) -> Result<(), Errno> {
+        self.subscribe_with(&mut abi::Subscribe {
+            flags: cookie.map_or(0, |_| abi::SUB_COOKIE),
+            source,
+            cookie: cookie.unwrap_or(0),
+            ..abi::Subscribe::zeroed()
+        })
+    }
+
+    /// Subscribes to a source, into a lane and with a filter; `request.size` is filled in.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN` (not registered), `ENOENT` (no such source or lane), `EEXIST` (subscribed already), `ENOSPC`
+    /// (too many subscriptions), `EINVAL` (flags and fields do not fit together, or nothing can pass the filter).
+    pub fn subscribe_with(&self, request: &mut abi::Subscribe) -> Result<(), Errno> {
+        request.size = abi::Subscribe::BYTES as u32;
+        match self.end()? {
+            End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_SUBSCRIBE, request),
+            End::Loopback(end) => end.subscribe(request),
         }
     }
 
@@ -306,7 +364,19 @@ impl Client {
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         match self.end()? {
             End::Kernel(file) => nix::unistd::read(file.as_fd(), buffer),
-            End::Loopback(end) => end.read(buffer),
+            End::Loopback(end) => end.read(buffer, 0),
+        }
+    }
+
+    /// [`Client::read`] from the lane of one signal number, or with 0 from all.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::read`]; `ENOENT` (no such lane).
+    pub fn read_lane(&self, signo: u32, buffer: &mut [u8]) -> Result<usize, Errno> {
+        match self.end()? {
+            End::Kernel(file) => sys::device_read_lane(file.as_fd(), signo, buffer),
+            End::Loopback(end) => end.read(buffer, signo),
         }
     }
 

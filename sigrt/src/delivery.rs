@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What arrives: events, and gaps that say exactly what did not.
+//! What arrives: events, gaps that say exactly what did not, and the ends of sources.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rtnotify_core::abi::{self, Record};
 
-/// One item of the stream: an event, or the statement that some were lost.
+/// One item of the stream: an event, the statement that some were lost, or that no more will come.
 ///
 /// # Examples
 ///
@@ -21,6 +21,7 @@ use rtnotify_core::abi::{self, Record};
 /// match subscription.recv()? {
 ///     Delivery::Event(event) => assert_eq!(event.value, Some(42)),
 ///     Delivery::Gap(gap) => panic!("{} events lost", gap.count),
+///     Delivery::Gone(gone) => panic!("source {} is gone", gone.source),
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -30,6 +31,8 @@ pub enum Delivery {
     Event(Event),
     /// Something happened and was lost.
     Gap(Gap),
+    /// The source has ended; nothing of it follows.
+    Gone(Gone),
 }
 
 impl Delivery {
@@ -38,7 +41,7 @@ impl Delivery {
     pub fn event(self) -> Option<Event> {
         match self {
             Self::Event(event) => Some(event),
-            Self::Gap(_) => None,
+            Self::Gap(_) | Self::Gone(_) => None,
         }
     }
 
@@ -48,6 +51,7 @@ impl Delivery {
         match self {
             Self::Event(event) => event.source,
             Self::Gap(gap) => gap.source,
+            Self::Gone(gone) => gone.source,
         }
     }
 
@@ -62,6 +66,15 @@ impl Delivery {
                 last: record.value,
                 count: record.payload_len,
                 reason: LossReason(record.reason),
+                time,
+                cookie: record.cookie,
+            });
+        }
+        if record.kind == abi::KIND_GONE {
+            return Self::Gone(Gone {
+                seq: record.seq,
+                source: record.source,
+                last: record.source_seq,
                 time,
                 cookie: record.cookie,
             });
@@ -89,7 +102,7 @@ impl Delivery {
 /// Something that happened, as it was when it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Number within the subscription, from 1; gaps are numbered with it, so there are no holes.
+    /// Number within the subscription, from 1; gaps and ends of sources are numbered with it.
     pub seq: u64,
     /// Number of the source.
     pub source: u32,
@@ -128,6 +141,21 @@ pub struct Gap {
     pub cookie: u64,
 }
 
+/// The end of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Number within the subscription, like [`Event::seq`].
+    pub seq: u64,
+    /// Number of the source.
+    pub source: u32,
+    /// Number of the last event that it posted, 0 if there was none.
+    pub last: u64,
+    /// When it ended, on `CLOCK_MONOTONIC`.
+    pub time: Duration,
+    /// The subscriber's own mark.
+    pub cookie: u64,
+}
+
 /// Why events were lost: one or several reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LossReason(u16);
@@ -151,6 +179,18 @@ impl LossReason {
         self.0 & abi::LOST_TOO_LARGE != 0
     }
 
+    /// They made place for newer ones.
+    #[must_use]
+    pub fn oldest(self) -> bool {
+        self.0 & abi::LOST_OLDEST != 0
+    }
+
+    /// Later events of the same source replaced them.
+    #[must_use]
+    pub fn superseded(self) -> bool {
+        self.0 & abi::LOST_SUPERSEDED != 0
+    }
+
     /// The bits of the ABI, `LOST_*`.
     #[must_use]
     pub fn bits(self) -> u16 {
@@ -165,6 +205,8 @@ impl fmt::Display for LossReason {
             (self.queue_full(), "queue full"),
             (self.quota(), "quota used up"),
             (self.too_large(), "larger than the quota"),
+            (self.oldest(), "made place for newer events"),
+            (self.superseded(), "superseded"),
         ] {
             if set {
                 write!(f, "{separator}{name}")?;
@@ -181,6 +223,16 @@ impl fmt::Display for Gap {
             f,
             "source {}: {} events lost, {} to {} ({})",
             self.source, self.count, self.first, self.last, self.reason
+        )
+    }
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "source {} has ended after {} events",
+            self.source, self.last
         )
     }
 }

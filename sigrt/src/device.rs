@@ -520,7 +520,7 @@ impl Source {
         self.post_kind(abi::KIND_EVENT, value, payload)
     }
 
-    /// Posts an event of a kind of the producer's choice, anything but `0xffff`.
+    /// Posts an event of a kind of the producer's choice, below `0xfff0`.
     ///
     /// # Errors
     ///
@@ -558,10 +558,10 @@ impl Source {
     }
 
     fn check(&self, kind: u16, len: usize) -> Result<()> {
-        if kind == abi::KIND_GAP {
+        if kind >= abi::FIRST_RESERVED_KIND {
             return Err(Error::Setting {
                 setting: "kind",
-                limits: "0xffff is taken",
+                limits: "0xfff0 and above are taken",
             });
         }
         if len > self.max_payload() {

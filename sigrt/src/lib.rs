@@ -24,6 +24,7 @@
 //!         assert_eq!(event.payload, "channel 3");
 //!     }
 //!     Delivery::Gap(gap) => eprintln!("{gap}"),
+//!     Delivery::Gone(gone) => eprintln!("{gone}"),
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -46,9 +47,8 @@
 //! - 64-bit Linux only.
 //! - One way to receive so far: the dispatcher thread. There is no delivery in a real signal handler and no
 //!   `Stream` yet, payloads are copied rather than mapped, and there is one lane (signal number) per
-//!   subscription.
+//!   subscription; [`client::Client`] has several.
 //! - The loopback serves one process; [`loopback`] lists its other differences.
-//! - When the queue is full the newest event is lost; other policies are to come.
 //! - A subscription drops what nobody has received when it is dropped itself.
 //!
 //! # Race conditions
@@ -78,10 +78,10 @@ mod error;
 mod signal;
 mod subscription;
 
-pub use delivery::{Delivery, Event, Gap, LossReason, parse_frames};
+pub use delivery::{Delivery, Event, Gap, Gone, LossReason, parse_frames};
 pub use device::{
     Batch, DEFAULT_PATH, Device, Source, SourceInfo, SourceOptions, SourceRef, SourceType,
 };
 pub use error::{Error, Result};
 pub use rtnotify_core::abi;
-pub use subscription::{Mode, Stats, Subscription, SubscriptionBuilder};
+pub use subscription::{Mode, Overflow, Stats, Subscription, SubscriptionBuilder};

@@ -28,6 +28,21 @@ pub enum Mode {
     /// when events come in bursts.
     #[default]
     Window,
+    /// One signal when there is something again after everything was drained, and none while draining. The
+    /// cheapest one when events come in floods.
+    Coalesced,
+}
+
+/// What becomes of events that the device's queue or quota has no room for. Whatever is lost is in a gap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The newest event is lost.
+    #[default]
+    RejectNewest,
+    /// The oldest events that nobody has received are lost, as many as needed.
+    DropOldest,
+    /// Of each source only the latest event is kept, whether the queue is full or not.
+    LatestOnly,
 }
 
 /// What a subscription is to be like; made by [`Device::subscription`].
@@ -53,6 +68,7 @@ pub struct SubscriptionBuilder {
     device: Device,
     signal: Option<i32>,
     mode: Mode,
+    overflow: Overflow,
     queue_len: u32,
     quota: u64,
     window: u32,
@@ -68,6 +84,7 @@ impl SubscriptionBuilder {
             device,
             signal: None,
             mode: Mode::default(),
+            overflow: Overflow::default(),
             queue_len: 0,
             quota: 0,
             window: 0,
@@ -93,7 +110,15 @@ impl SubscriptionBuilder {
         self
     }
 
-    /// Events that the device queues at most, 1 to 65536. Default: 1024.
+    /// What is lost when there is no room. Default: [`Overflow::RejectNewest`].
+    #[must_use]
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// Events that the device queues at most, 1 to 65536, at least 2 with another overflow policy than the
+    /// default. Default: 1024.
     #[must_use]
     pub fn queue_len(mut self, events: u32) -> Self {
         self.queue_len = events;
@@ -174,10 +199,11 @@ impl SubscriptionBuilder {
         if self.queue_len > abi::MAX_QUEUE
             || self.quota > abi::MAX_QUOTA
             || self.window > abi::MAX_WINDOW
+            || (self.queue_len == 1 && self.overflow != Overflow::RejectNewest)
         {
             return Err(Error::Setting {
                 setting: "queue length, quota or window",
-                limits: "65536 events, 256 MiB, 256 signals",
+                limits: "65536 events (at least 2 unless the newest is rejected), 256 MiB, 256 signals",
             });
         }
         let lease = Lease::new(self.signal)?;
@@ -189,10 +215,15 @@ impl SubscriptionBuilder {
             mode: match self.mode {
                 Mode::PerEvent => abi::MODE_PER_EVENT,
                 Mode::Window => abi::MODE_WINDOW,
+                Mode::Coalesced => abi::MODE_COALESCED,
             },
             window: self.window,
             queue_len: self.queue_len,
-            policy: abi::POLICY_REJECT_NEWEST,
+            policy: match self.overflow {
+                Overflow::RejectNewest => abi::POLICY_REJECT_NEWEST,
+                Overflow::DropOldest => abi::POLICY_DROP_OLDEST,
+                Overflow::LatestOnly => abi::POLICY_LATEST_ONLY,
+            },
             clock: abi::CLOCK_MONOTONIC,
             quota: self.quota,
             cookie: self.cookie,
@@ -368,7 +399,12 @@ impl Stats {
     /// Events lost, for whatever reason.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.lost_queue_full + self.lost_quota + self.lost_too_large + self.lost_discarded
+        self.lost_queue_full
+            + self.lost_quota
+            + self.lost_too_large
+            + self.lost_discarded
+            + self.lost_oldest
+            + self.lost_superseded
     }
 
     /// Whether every event is accounted for, as it must be at any time.

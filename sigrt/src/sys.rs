@@ -341,6 +341,28 @@ pub(crate) fn device_list_sources(
     Ok((request.count as usize, request.total as usize))
 }
 
+/// Reads from the lane of one signal number, or with 0 from all.
+///
+/// # Errors
+///
+/// What the device says.
+pub(crate) fn device_read_lane(
+    fd: BorrowedFd<'_>,
+    signo: u32,
+    buffer: &mut [u8],
+) -> Result<usize, Errno> {
+    let mut request = abi::Read {
+        size: abi::Read::BYTES as u32,
+        signo,
+        // The device writes at most `len` bytes there while this call has the only reference.
+        buffer: buffer.as_mut_ptr() as u64,
+        len: buffer.len() as u64,
+        ..abi::Read::zeroed()
+    };
+    device_ioctl(fd, abi::IOC_READ, &mut request)?;
+    Ok(request.read as usize)
+}
+
 /// `pread` with an offset of 64 bits, which is a handle.
 ///
 /// # Errors

@@ -36,6 +36,8 @@ pub struct Ledger {
     pub lost: u64,
     /// Gaps received.
     pub gaps: u64,
+    /// Sources that have ended.
+    pub ended: u64,
     /// All reasons of all gaps.
     pub reasons: u16,
 }
@@ -70,6 +72,13 @@ impl Ledger {
                 self.gaps += 1;
                 self.lost += u64::from(gap.count);
                 self.reasons |= gap.reason.bits();
+                None
+            }
+            Delivery::Gone(gone) => {
+                assert_eq!(gone.seq, self.seq + 1, "order of the subscription");
+                assert_eq!(gone.last, *last, "end of source {source}");
+                self.seq = gone.seq;
+                self.ended += 1;
                 None
             }
         }

@@ -12,6 +12,9 @@ use sigrt::sys::{self, MaskGuard, SIGURG, SignalSet, Taken};
 use crate::harness::{Backend, PATIENCE, unique};
 use crate::ledger::Ledger;
 
+/// Makes a good request wrong.
+pub type Spoil<T> = fn(&mut T);
+
 /// A registration request for the calling thread, with the given mode.
 #[must_use]
 pub fn request(mode: u32) -> abi::Register {

@@ -53,9 +53,15 @@ pub const DEFAULT_WINDOW: u32 = 32;
 pub const MODE_PER_EVENT: u32 = 1;
 /// [`Register::mode`]: at most [`Register::window`] signals outstanding, later events ride on the drain.
 pub const MODE_WINDOW: u32 = 2;
+/// [`Register::mode`]: one signal when a lane that was drained has something again, none while it is drained.
+pub const MODE_COALESCED: u32 = 3;
 
 /// [`Register::policy`]: an event that does not fit is lost, the queue stays as it is.
 pub const POLICY_REJECT_NEWEST: u32 = 1;
+/// [`Register::policy`]: the oldest queued events make place and are lost; needs a queue of at least 2.
+pub const POLICY_DROP_OLDEST: u32 = 2;
+/// [`Register::policy`]: only the latest event of each source stays queued; needs a queue of at least 2.
+pub const POLICY_LATEST_ONLY: u32 = 3;
 
 /// [`Register::clock`]: record times are `CLOCK_MONOTONIC`.
 pub const CLOCK_MONOTONIC: u32 = 1;
@@ -71,9 +77,17 @@ pub const REG_FLAGS: u32 = REG_PREAD_RECORD | REG_PREAD_CONSUME | REG_PREAD_KEEP
 
 /// [`Subscribe::flags`]: records carry [`Subscribe::cookie`] instead of the registration's.
 pub const SUB_COOKIE: u32 = 1 << 0;
+/// [`Subscribe::flags`]: only events that pass the filter are delivered.
+pub const SUB_FILTER: u32 = 1 << 1;
+/// Every known bit of [`Subscribe::flags`].
+pub const SUB_FLAGS: u32 = SUB_COOKIE | SUB_FILTER;
 
 /// [`Record::kind`]: an event.
 pub const KIND_EVENT: u16 = 0;
+/// [`Record::kind`]: the first of those that no producer may use.
+pub const FIRST_RESERVED_KIND: u16 = 0xfff0;
+/// [`Record::kind`]: the source is gone; nothing of it follows.
+pub const KIND_GONE: u16 = 0xfffe;
 /// [`Record::kind`]: a gap, which says what was lost.
 pub const KIND_GAP: u16 = 0xffff;
 
@@ -88,6 +102,10 @@ pub const LOST_QUEUE_FULL: u16 = 1 << 0;
 pub const LOST_QUOTA: u16 = 1 << 1;
 /// [`Record::reason`] of a gap (a set of bits): the payload is larger than the quota could ever hold.
 pub const LOST_TOO_LARGE: u16 = 1 << 2;
+/// [`Record::reason`] of a gap (a set of bits): made place for newer events.
+pub const LOST_OLDEST: u16 = 1 << 3;
+/// [`Record::reason`] of a gap (a set of bits): replaced by a later event of the same source.
+pub const LOST_SUPERSEDED: u16 = 1 << 4;
 
 /// [`SourceInfo::source_type`]: created by a process, posted to with `write`.
 pub const SOURCE_USER: u32 = 1;
@@ -137,6 +155,14 @@ pub const IOC_CREATE_SOURCE: u32 = ioc(6);
 pub const IOC_DESTROY_SOURCE: u32 = ioc(7);
 /// `ioctl`: read the counters; [`Stats`].
 pub const IOC_STATS: u32 = ioc(8);
+/// `ioctl`: add a lane to the registration; [`Lane`].
+pub const IOC_ADD_LANE: u32 = ioc(9);
+/// `ioctl`: change how a lane announces events; [`SetMode`].
+pub const IOC_SET_MODE: u32 = ioc(10);
+/// `ioctl`: arm a drained lane in coalesced mode; [`Arm`].
+pub const IOC_ARM: u32 = ioc(11);
+/// `ioctl`: read from one lane; [`Read`].
+pub const IOC_READ: u32 = ioc(12);
 
 abi_struct! {
     /// One event, or one gap in the stream of a source.
@@ -144,13 +170,14 @@ abi_struct! {
     /// `read` returns these, each followed by its payload unless `RTNOTIFY_RECORD_INLINE` is set, padded
     /// to 8 bytes.
     pub struct Record as "rtnotify_record", 64 bytes {
-        /// Sequence number within the registration, from 1, without holes: merges lanes again.
+        /// Sequence number within the registration, from 1: merges lanes again. Holes only where a policy
+        /// withdrew queued events.
         seq: u64 = 0,
-        /// Sequence number within the source, from 1. Gap: first lost number.
+        /// Sequence number within the source, from 1. Gap: first lost number. Gone: the last one posted.
         source_seq: u64 = 8,
         /// Number of the source.
         source: u32 = 16,
-        /// Kind given by the producer; `RTNOTIFY_KIND_GAP` for a gap.
+        /// Kind given by the producer; `RTNOTIFY_KIND_GAP` for a gap, `RTNOTIFY_KIND_GONE` for the end of the source.
         kind: u16 = 20,
         /// `RTNOTIFY_RECORD_*`.
         flags: u16 = 22,
@@ -195,8 +222,8 @@ abi_struct! {
         policy: u32 = 36,
         /// `RTNOTIFY_CLOCK_*`.
         clock: u32 = 40,
-        /// Must be 0.
-        reserved0: u32 = 44,
+        /// Records that all lanes together can queue, at least `queue_len`; 0: just that, for one lane.
+        capacity: u32 = 44,
         /// Bytes of payload that may be queued.
         quota: u64 = 48,
         /// Returned in every record.
@@ -227,8 +254,16 @@ abi_struct! {
         signo: u32 = 12,
         /// Returned in the records of this source, with `RTNOTIFY_SUB_COOKIE`.
         cookie: u64 = 16,
+        /// With `RTNOTIFY_SUB_FILTER`: bits of the value that matter; an event without a value has 0. Else 0.
+        value_mask: u64 = 24,
+        /// With `RTNOTIFY_SUB_FILTER`: what those bits must be. Else 0.
+        value_match: u64 = 32,
+        /// With `RTNOTIFY_SUB_FILTER`: first kind to pass. Else 0.
+        kind_first: u16 = 40,
+        /// With `RTNOTIFY_SUB_FILTER`: last kind to pass. Else 0.
+        kind_last: u16 = 42,
         /// Must be 0.
-        reserved: [u64; 3] = 24,
+        reserved: u32 = 44,
     }
 
     /// Argument of `RTNOTIFY_IOC_UNSUBSCRIBE`. Events already queued stay queued.
@@ -324,7 +359,8 @@ abi_struct! {
     }
 
     /// Argument of `RTNOTIFY_IOC_STATS`. At any time
-    /// `posted = consumed + queued + lost_queue_full + lost_quota + lost_too_large + lost_discarded`.
+    /// `posted = consumed + queued + lost_queue_full + lost_quota + lost_too_large + lost_discarded + lost_oldest +
+    /// lost_superseded`.
     pub struct Stats as "rtnotify_stats", 192 bytes {
         /// Size of this structure.
         size: u32 = 0,
@@ -368,8 +404,87 @@ abi_struct! {
         high_water: u64 = 136,
         /// Out: bytes of the quota in use, rounded up to blocks.
         quota_used: u64 = 144,
+        /// Out: events lost because newer ones took their place.
+        lost_oldest: u64 = 152,
+        /// Out: events lost because a later one of their source replaced them.
+        lost_superseded: u64 = 160,
         /// Out: 0.
-        reserved: [u64; 5] = 152,
+        reserved: [u64; 3] = 168,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_ADD_LANE`: one more signal number with a queue of its own. Zeros in
+    /// `queue_len` and `window` ask for the default; the values in force are written back.
+    pub struct Lane as "rtnotify_lane", 64 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Signal number, not yet used by the registration. Lower numbers are read first.
+        signo: u32 = 8,
+        /// `RTNOTIFY_MODE_*`.
+        mode: u32 = 12,
+        /// Signals outstanding at most, 1 to 256.
+        window: u32 = 16,
+        /// Queue length in records; what the lanes have together must not exceed the capacity.
+        queue_len: u32 = 20,
+        /// `RTNOTIFY_POLICY_*`.
+        policy: u32 = 24,
+        /// Target thread, as in registering.
+        target_tid: i32 = 28,
+        /// Thread that takes over when the target exits; 0: none.
+        failover_tid: i32 = 32,
+        /// Must be 0.
+        reserved0: u32 = 36,
+        /// Must be 0.
+        reserved: [u64; 3] = 40,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_SET_MODE`.
+    pub struct SetMode as "rtnotify_set_mode", 24 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Lane: a registered signal number, or 0 for the first lane.
+        signo: u32 = 8,
+        /// `RTNOTIFY_MODE_*`.
+        mode: u32 = 12,
+        /// Signals outstanding at most, 1 to 256; 0: as it is.
+        window: u32 = 16,
+        /// Must be 0.
+        reserved: u32 = 20,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_ARM`.
+    pub struct Arm as "rtnotify_arm", 16 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Lane: a registered signal number, or 0 for the first lane.
+        signo: u32 = 8,
+        /// Must be 0.
+        reserved: u32 = 12,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_READ`: as `read`, from one lane.
+    pub struct Read as "rtnotify_read", 48 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Lane: a registered signal number, or 0 for all, lowest number first.
+        signo: u32 = 8,
+        /// Must be 0.
+        reserved0: u32 = 12,
+        /// Address of the buffer.
+        buffer: u64 = 16,
+        /// Bytes that fit there.
+        len: u64 = 24,
+        /// Out: bytes written.
+        read: u64 = 32,
+        /// Must be 0.
+        reserved: u64 = 40,
     }
 
     /// Head of one message in a `write`; `payload_len` bytes follow, padded to 8 bytes unless last.
@@ -415,16 +530,22 @@ pub const fn frame_align(len: usize) -> usize {
 /// assert_eq!(second.frame_len(), rest.len());
 /// ```
 impl Record {
-    /// Whether this is a gap rather than an event.
+    /// Whether this is a gap.
     #[must_use]
     pub fn is_gap(&self) -> bool {
         self.kind == KIND_GAP
     }
 
-    /// Bytes of payload that follow the record in a frame: none for a gap or an inline payload.
+    /// Whether this is an event, rather than a note about its source.
+    #[must_use]
+    pub fn is_event(&self) -> bool {
+        self.kind < FIRST_RESERVED_KIND
+    }
+
+    /// Bytes of payload that follow the record in a frame: none for a note or an inline payload.
     #[must_use]
     pub fn trailing_len(&self) -> usize {
-        if self.is_gap() || self.flags & RECORD_INLINE != 0 {
+        if !self.is_event() || self.flags & RECORD_INLINE != 0 {
             0
         } else {
             self.payload_len as usize
@@ -509,9 +630,24 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
         "At most window signals outstanding.",
     ),
     (
+        "MODE_COALESCED",
+        MODE_COALESCED as u64,
+        "One signal when a drained lane has something again.",
+    ),
+    (
         "POLICY_REJECT_NEWEST",
         POLICY_REJECT_NEWEST as u64,
         "What does not fit is lost.",
+    ),
+    (
+        "POLICY_DROP_OLDEST",
+        POLICY_DROP_OLDEST as u64,
+        "The oldest queued events make place.",
+    ),
+    (
+        "POLICY_LATEST_ONLY",
+        POLICY_LATEST_ONLY as u64,
+        "Only the latest event of each source stays.",
     ),
     (
         "CLOCK_MONOTONIC",
@@ -538,7 +674,18 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
         SUB_COOKIE as u64,
         "The subscription has a cookie of its own.",
     ),
+    (
+        "SUB_FILTER",
+        SUB_FILTER as u64,
+        "Only events that pass the filter.",
+    ),
     ("KIND_EVENT", KIND_EVENT as u64, "An event."),
+    (
+        "FIRST_RESERVED_KIND",
+        FIRST_RESERVED_KIND as u64,
+        "First kind that no producer may use.",
+    ),
+    ("KIND_GONE", KIND_GONE as u64, "The source is gone."),
     ("KIND_GAP", KIND_GAP as u64, "A gap: what was lost."),
     (
         "RECORD_VALUE",
@@ -564,6 +711,16 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
         "LOST_TOO_LARGE",
         LOST_TOO_LARGE as u64,
         "Lost: larger than the quota.",
+    ),
+    (
+        "LOST_OLDEST",
+        LOST_OLDEST as u64,
+        "Lost: made place for newer events.",
+    ),
+    (
+        "LOST_SUPERSEDED",
+        LOST_SUPERSEDED as u64,
+        "Lost: replaced by a later event of its source.",
     ),
     (
         "SOURCE_USER",
@@ -643,4 +800,12 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
         "struct rtnotify_destroy_source",
     ),
     ("IOC_STATS", IOC_STATS as u64, "struct rtnotify_stats"),
+    ("IOC_ADD_LANE", IOC_ADD_LANE as u64, "struct rtnotify_lane"),
+    (
+        "IOC_SET_MODE",
+        IOC_SET_MODE as u64,
+        "struct rtnotify_set_mode",
+    ),
+    ("IOC_ARM", IOC_ARM as u64, "struct rtnotify_arm"),
+    ("IOC_READ", IOC_READ as u64, "struct rtnotify_read"),
 ];

@@ -9,7 +9,8 @@
 //!
 //! - [`abi`]: what crosses the kernel boundary. [`plain`]: how it becomes bytes.
 //! - [`handle`]: names of payloads. [`slots`]: the queue. [`pool`]: where payloads lie.
-//! - [`machine`]: the state machine of one registration.
+//! - [`machine`]: the state machine of one registration; [`lane`], [`subscription`]: what it consists of;
+//!   `overflow`: losses, gaps and policies.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -26,7 +27,10 @@
 
 pub mod abi;
 pub mod handle;
+pub mod lane;
 pub mod machine;
+mod overflow;
 pub mod plain;
 pub mod pool;
 pub mod slots;
+pub mod subscription;

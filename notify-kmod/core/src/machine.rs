@@ -15,8 +15,7 @@
 //!
 //! # Accounting
 //!
-//! `posted = consumed + queued + lost_queue_full + lost_quota + lost_too_large + lost_discarded`, after
-//! every call.
+//! `posted = consumed + queued + lost`, after every call, where `lost` is the sum of the counters of that name.
 //!
 //! # Example
 //!
@@ -30,7 +29,8 @@
 //!     type Units = Vec<Unit>;
 //!     type Subscriptions = Vec<Subscription>;
 //! }
-//! let lane = LaneConfig { signo: 40, mode: Mode::PerEvent, window: 8, queue_len: 2 };
+//! let policy = Policy::RejectNewest;
+//! let lane = LaneConfig { signo: 40, mode: Mode::PerEvent, window: 8, queue_len: 2, policy };
 //! let slots = vec![Slot::default(), Slot::default()];
 //! let units = vec![Unit::default(); 4];
 //! let subscriptions = vec![Subscription::default(); 1];
@@ -59,10 +59,17 @@
 
 use super::{
     abi::{self, Record},
+    lane::Lane,
     pool::{Block, Pool, PoolError, Unit},
-    slots::{HandleError, List, Slot, SlotTable, NONE},
+    slots::{HandleError, Slot, SlotTable, NONE},
+    subscription::Filter,
 };
 use core::ops::{DerefMut, Range};
+
+pub use super::{
+    lane::{LaneConfig, LaneError, Mode, Policy},
+    subscription::{Subscription, SubscriptionId},
+};
 
 /// The arrays that a machine works in; each side allocates them its own way.
 pub trait Storage {
@@ -74,94 +81,12 @@ pub trait Storage {
     type Subscriptions: DerefMut<Target = [Subscription]>;
 }
 
-/// How a lane announces events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// One queued signal per event, at most `window` events signalled and not yet consumed.
-    PerEvent,
-    /// At most `window` signals outstanding; later events ride on the drain.
-    Window,
-}
-
-/// What a lane is created with.
-#[derive(Clone, Copy, Debug)]
-pub struct LaneConfig {
-    /// Signal number.
-    pub signo: u16,
-    /// Delivery mode.
-    pub mode: Mode,
-    /// Signals outstanding at most, at least 1.
-    pub window: u32,
-    /// Records queued at most, at least 1.
-    pub queue_len: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Lane {
-    config: LaneConfig,
-    list: List,
-    /// Gap records among those on the list.
-    gaps: u32,
-    /// First slot that no signal has announced (per-event mode), or `NONE`.
-    unsignalled: u32,
-    /// Per event: signalled and not consumed. Window: sent since the target last had none pending.
-    outstanding: u32,
-    /// Per event: consumed by `read` although their signal was sent, so it may still be pending. They keep
-    /// their place in the window until the target has none pending, or a consumer that never takes its
-    /// signals would fill the limit on queued ones.
-    ghosts: u32,
-    /// Window mode: something was queued that no doorbell has been rung for.
-    unannounced: bool,
-    /// A signal was refused and nothing was consumed since.
-    refused: bool,
-    /// Subscriptions of this lane with a gap that is not on the list yet.
-    pending_gaps: u32,
-    /// Records on the list that a reader holds.
-    claimed: u32,
-    /// A reader found nothing but claimed records, or asked for one of them by handle.
-    turned_away: bool,
-    /// A record came back after a reader had been turned away from it: its signal may have been taken in
-    /// vain, so fallback doorbells and nothing else are rung until somebody has drained. A handle sent
-    /// meanwhile would merge with a valueless doorbell that left only its pending bit, and replace it.
-    recall: bool,
-}
-
-impl Lane {
-    fn room(&self) -> u32 {
-        self.config.queue_len - self.list.len
-    }
-}
-
-/// One subscription of the registration to a source.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Subscription {
-    source: u32,
-    lane: u8,
-    in_use: bool,
-    cookie: u64,
-    gap: Option<Gap>,
-}
-
-/// Consecutive losses of one source, not yet in the stream.
-#[derive(Clone, Copy, Debug)]
-struct Gap {
-    first: u64,
-    last: u64,
-    count: u32,
-    reason: u16,
-    time_ns: u64,
-}
-
-/// Names a subscription to [`Machine::post`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SubscriptionId(u8);
-
 /// An event as a source posts it.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
     /// Number of the event within its source.
     pub source_seq: u64,
-    /// The producer's kind. [`abi::KIND_GAP`] is not a producer's to give: it becomes [`abi::KIND_EVENT`].
+    /// The producer's kind, below [`abi::FIRST_RESERVED_KIND`]; another becomes [`abi::KIND_EVENT`].
     pub kind: u16,
     /// Latched time in nanoseconds.
     pub time_ns: u64,
@@ -169,6 +94,13 @@ pub struct Event<'a> {
     pub value: Option<u64>,
     /// The data.
     pub payload: &'a [u8],
+}
+
+impl Event<'_> {
+    /// Whether the payload travels in the record.
+    fn is_inline(&self) -> bool {
+        self.value.is_none() && self.payload.len() <= abi::INLINE_PAYLOAD
+    }
 }
 
 /// Why an event was lost to this subscriber; the gap will say so too.
@@ -180,14 +112,20 @@ pub enum Loss {
     Quota,
     /// The payload could never fit the quota, or is longer than [`abi::MAX_PAYLOAD`].
     TooLarge,
+    /// Withdrawn for newer events.
+    Oldest,
+    /// Withdrawn for a later event of the same source.
+    Superseded,
 }
 
 impl Loss {
-    fn reason(self) -> u16 {
+    pub(super) fn reason(self) -> u16 {
         match self {
             Loss::QueueFull => abi::LOST_QUEUE_FULL,
             Loss::Quota => abi::LOST_QUOTA,
             Loss::TooLarge => abi::LOST_TOO_LARGE,
+            Loss::Oldest => abi::LOST_OLDEST,
+            Loss::Superseded => abi::LOST_SUPERSEDED,
         }
     }
 }
@@ -202,6 +140,10 @@ pub enum SubscribeError {
     /// There is no such subscription, or no such lane.
     NotFound,
 }
+
+/// The lane has records that nobody holds; see [`Machine::arm`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotEmpty;
 
 /// A signal to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,6 +203,10 @@ pub struct Counters {
     pub lost_too_large: u64,
     /// Events lost: still queued when the registration ended.
     pub lost_discarded: u64,
+    /// Events lost: withdrawn for newer ones.
+    pub lost_oldest: u64,
+    /// Events lost: withdrawn for a later one of their source.
+    pub lost_superseded: u64,
     /// Gap records put into the stream.
     pub gaps: u64,
     /// Signals queued with a handle.
@@ -292,6 +238,8 @@ impl Counters {
             lost_quota: self.lost_quota + later.lost_quota,
             lost_too_large: self.lost_too_large + later.lost_too_large,
             lost_discarded: self.lost_discarded + later.lost_discarded,
+            lost_oldest: self.lost_oldest + later.lost_oldest,
+            lost_superseded: self.lost_superseded + later.lost_superseded,
             gaps: self.gaps + later.gaps,
             signals_sent: self.signals_sent + later.signals_sent,
             signals_refused: self.signals_refused + later.signals_refused,
@@ -335,7 +283,9 @@ impl Counters {
             failovers: self.failovers,
             high_water: self.high_water,
             quota_used,
-            reserved: [0; 5],
+            lost_oldest: self.lost_oldest,
+            lost_superseded: self.lost_superseded,
+            reserved: [0; 3],
         }
     }
 }
@@ -343,18 +293,20 @@ impl Counters {
 /// The state machine; see the module documentation.
 #[derive(Debug)]
 pub struct Machine<S: Storage> {
-    slots: SlotTable<S::Slots>,
-    pool: Pool<S::Units>,
-    subscriptions: S::Subscriptions,
-    lanes: [Option<Lane>; abi::MAX_LANES],
-    next_seq: u64,
+    pub(super) slots: SlotTable<S::Slots>,
+    pub(super) pool: Pool<S::Units>,
+    pub(super) subscriptions: S::Subscriptions,
+    pub(super) lanes: [Option<Lane>; abi::MAX_LANES],
+    /// Lanes in the order of their signal numbers, which is the order of reading.
+    order: [u8; abi::MAX_LANES],
+    pub(super) next_seq: u64,
     cookie: u64,
-    counters: Counters,
+    pub(super) counters: Counters,
 }
 
 impl<S: Storage> Machine<S> {
-    /// A machine with one lane. `slots` must have at least `lane.queue_len` entries; the arena has
-    /// `units.len() * UNIT` bytes; `base` is random.
+    /// A machine with one lane. `slots` must have at least `lane.queue_len` entries, more if lanes are to be
+    /// added; the arena has `units.len() * UNIT` bytes; `base` is random.
     pub fn new(
         slots: S::Slots,
         units: S::Units,
@@ -364,28 +316,118 @@ impl<S: Storage> Machine<S> {
         base: u64,
     ) -> Self {
         let mut lanes = [None; abi::MAX_LANES];
-        lanes[0] = Some(Lane {
-            config: lane,
-            list: List::default(),
-            gaps: 0,
-            unsignalled: NONE,
-            outstanding: 0,
-            ghosts: 0,
-            unannounced: false,
-            refused: false,
-            pending_gaps: 0,
-            claimed: 0,
-            turned_away: false,
-            recall: false,
-        });
+        lanes[0] = Some(Lane::new(lane));
         Self {
             slots: SlotTable::new(slots, base),
             pool: Pool::new(units),
             subscriptions,
             lanes,
+            order: [0; abi::MAX_LANES],
             next_seq: 1,
             cookie,
             counters: Counters::default(),
+        }
+    }
+
+    /// Adds a lane. Returns its index.
+    ///
+    /// # Errors
+    ///
+    /// See [`LaneError`].
+    pub fn add_lane(&mut self, config: LaneConfig) -> Result<usize, LaneError> {
+        let index = self.lane_count();
+        if self.lane_of(u32::from(config.signo)).is_some() {
+            return Err(LaneError::Exists);
+        }
+        if index == self.lanes.len() {
+            return Err(LaneError::TooMany);
+        }
+        let taken: usize = self
+            .lanes
+            .iter()
+            .flatten()
+            .map(|lane| lane.config.queue_len as usize)
+            .sum();
+        if taken + config.queue_len as usize > self.slots.len() {
+            return Err(LaneError::Capacity);
+        }
+        self.lanes[index] = Some(Lane::new(config));
+        let mut place = index;
+        while place > 0
+            && self.lanes[self.order[place - 1] as usize]
+                .is_some_and(|lane| lane.config.signo > config.signo)
+        {
+            self.order[place] = self.order[place - 1];
+            place -= 1;
+        }
+        self.order[place] = index as u8;
+        Ok(index)
+    }
+
+    /// Lanes there are; their indices count from 0.
+    #[must_use]
+    pub fn lane_count(&self) -> usize {
+        self.lanes.iter().flatten().count()
+    }
+
+    /// What a lane was made with, or has been changed to.
+    #[must_use]
+    pub fn lane_config(&self, index: usize) -> Option<LaneConfig> {
+        self.lanes.get(index)?.map(|lane| lane.config)
+    }
+
+    /// Changes how a lane announces events; whatever is queued is announced anew.
+    ///
+    /// Signals sent before may still be pending. They keep their place in the window until the target has none
+    /// pending, so there are never more than the larger of both windows.
+    pub fn set_mode(&mut self, index: usize, mode: Mode, window: u32) {
+        self.forget_signals(index, |lane| {
+            let rung = lane.config.mode == Mode::Coalesced && !lane.armed;
+            let sent = lane.outstanding + lane.ghosts + u32::from(rung);
+            lane.config.mode = mode;
+            lane.config.window = window;
+            sent
+        });
+    }
+
+    /// Forgets what signals were sent for a lane. What `prepare` returns may still be pending.
+    fn forget_signals(&mut self, index: usize, prepare: impl FnOnce(&mut Lane) -> u32) {
+        let Some(Some(lane)) = self.lanes.get_mut(index) else {
+            return;
+        };
+        let mut slot = lane.list.head;
+        let mut first = NONE;
+        while slot != NONE {
+            let s = self.slots.get_mut(slot);
+            s.signalled = false;
+            s.taken = false;
+            // Those that the end of an earlier registration left to their readers announce nothing.
+            if first == NONE && !s.discarded {
+                first = slot;
+            }
+            slot = self.slots.next(slot);
+        }
+        let pending = prepare(lane);
+        lane.forget_signals(first);
+        match lane.config.mode {
+            Mode::PerEvent => lane.ghosts = pending,
+            Mode::Window => lane.outstanding = pending,
+            Mode::Coalesced => {}
+        }
+    }
+
+    /// Arms a drained lane in coalesced mode: the next event rings. Finding a lane empty arms it too.
+    ///
+    /// # Errors
+    ///
+    /// There is something to be drained first.
+    pub fn arm(&mut self, index: usize) -> Result<(), NotEmpty> {
+        match self.lanes.get_mut(index) {
+            Some(Some(lane)) if lane.list.len == lane.claimed => {
+                lane.armed = true;
+                Ok(())
+            }
+            _ => Err(NotEmpty),
         }
     }
 
@@ -400,13 +442,13 @@ impl<S: Storage> Machine<S> {
         &mut self.counters
     }
 
-    /// Events queued now, in all lanes; gap records do not count.
+    /// Events queued now, in all lanes; gaps and ends of sources do not count.
     #[must_use]
     pub fn queued(&self) -> u64 {
         self.lanes
             .iter()
             .flatten()
-            .map(|lane| u64::from(lane.list.len - lane.gaps))
+            .map(|lane| u64::from(lane.list.len - lane.notes))
             .sum()
     }
 
@@ -415,6 +457,12 @@ impl<S: Storage> Machine<S> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lanes.iter().flatten().all(|lane| lane.list.len == 0)
+    }
+
+    /// [`Machine::is_empty`] of one lane.
+    #[must_use]
+    pub fn is_lane_empty(&self, index: usize) -> bool {
+        !matches!(self.lanes.get(index), Some(Some(lane)) if lane.list.len > 0)
     }
 
     /// Bytes of the payload quota in use.
@@ -454,7 +502,22 @@ impl<S: Storage> Machine<S> {
         lane: usize,
         cookie: Option<u64>,
     ) -> Result<SubscriptionId, SubscribeError> {
-        if self.lane_mut(lane).is_none() {
+        self.subscribe_filtered(source, lane, cookie, Filter::default())
+    }
+
+    /// As [`Machine::subscribe`], for those events that pass a filter.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Machine::subscribe`].
+    pub fn subscribe_filtered(
+        &mut self,
+        source: u32,
+        lane: usize,
+        cookie: Option<u64>,
+        filter: Filter,
+    ) -> Result<SubscriptionId, SubscribeError> {
+        if !matches!(self.lanes.get(lane), Some(Some(_))) {
             return Err(SubscribeError::NotFound);
         }
         if self
@@ -464,18 +527,20 @@ impl<S: Storage> Machine<S> {
         {
             return Err(SubscribeError::Exists);
         }
-        // A place whose last gap has not been read yet is not free.
+        // A place whose last gap is not in the stream yet is not free.
         let id = self
             .subscriptions
             .iter()
-            .position(|s| !s.in_use && s.gap.is_none())
+            .position(Subscription::is_free)
             .ok_or(SubscribeError::Full)?;
         self.subscriptions[id] = Subscription {
             source,
             lane: lane as u8,
             in_use: true,
             cookie: cookie.unwrap_or(self.cookie),
+            filter,
             gap: None,
+            gone: None,
         };
         Ok(SubscriptionId(id as u8))
     }
@@ -513,12 +578,18 @@ impl<S: Storage> Machine<S> {
     ) -> (usize, Result<(), Loss>) {
         let sub = self.subscriptions[id.0 as usize];
         let lane = sub.lane as usize;
-        if !sub.in_use {
+        if !sub.in_use || !sub.filter.passes(event.kind, event.value) {
             return (lane, Ok(()));
         }
         self.counters.posted += 1;
-        self.flush_gap(id.0 as usize);
-        match self.enqueue(&sub, event, fill) {
+        self.flush_notes_of(id.0 as usize);
+        self.supersede(&sub);
+        let mut result = self.place(&sub, event);
+        while matches!(result, Err(Loss::QueueFull | Loss::Quota)) && self.withdraw_oldest(lane) {
+            self.flush_notes(lane);
+            result = self.place(&sub, event);
+        }
+        match result.and_then(|block| self.enqueue(&sub, event, block, fill)) {
             Ok(()) => (lane, Ok(())),
             Err(loss) => {
                 self.lose(id.0 as usize, event, loss);
@@ -527,51 +598,56 @@ impl<S: Storage> Machine<S> {
         }
     }
 
-    fn enqueue(
-        &mut self,
-        sub: &Subscription,
-        event: &Event<'_>,
-        fill: impl FnOnce(Range<usize>),
-    ) -> Result<(), Loss> {
-        let Some(lane) = &self.lanes[sub.lane as usize] else {
-            return Err(Loss::QueueFull);
-        };
-        if lane.room() == 0 || self.has_pending_gap(sub) {
-            return Err(Loss::QueueFull);
-        }
-        let signo = lane.config.signo;
+    /// Finds room for an event: a place in the queue, and a block for its payload if it needs one.
+    fn place(&mut self, sub: &Subscription, event: &Event<'_>) -> Result<Option<Block>, Loss> {
         let len = event.payload.len();
-        let (mut value, mut flags, mut block) = (0, 0, None);
-        if let Some(given) = event.value {
-            value = given;
-            flags |= abi::RECORD_VALUE;
-        } else if len <= abi::INLINE_PAYLOAD {
-            let mut bytes = [0; abi::INLINE_PAYLOAD];
-            bytes[..len].copy_from_slice(event.payload);
-            value = u64::from_ne_bytes(bytes);
-            flags |= abi::RECORD_INLINE;
+        match &self.lanes[sub.lane as usize] {
+            Some(lane) if lane.room() > 0 && !self.has_pending_gap(sub) => {}
+            _ => return Err(Loss::QueueFull),
         }
         if len > abi::MAX_PAYLOAD {
             // A handle could not name its last bytes.
             return Err(Loss::TooLarge);
         }
-        if flags & abi::RECORD_INLINE == 0 && len > 0 {
-            let place = self.pool.alloc(len).map_err(|e| match e {
-                PoolError::Exhausted => Loss::Quota,
-                PoolError::TooLarge => Loss::TooLarge,
-            })?;
-            fill(place.offset()..place.offset() + len);
-            block = Some(place);
+        if len == 0 || event.is_inline() {
+            return Ok(None);
         }
+        match self.pool.alloc(len) {
+            Ok(block) => Ok(Some(block)),
+            Err(PoolError::Exhausted) => Err(Loss::Quota),
+            Err(PoolError::TooLarge) => Err(Loss::TooLarge),
+        }
+    }
+
+    fn enqueue(
+        &mut self,
+        sub: &Subscription,
+        event: &Event<'_>,
+        block: Option<Block>,
+        fill: impl FnOnce(Range<usize>),
+    ) -> Result<(), Loss> {
+        let len = event.payload.len();
+        if let Some(block) = &block {
+            fill(block.offset()..block.offset() + len);
+        }
+        let (value, flags) = if let Some(value) = event.value {
+            (value, abi::RECORD_VALUE)
+        } else if event.is_inline() {
+            let mut bytes = [0; abi::INLINE_PAYLOAD];
+            bytes[..len].copy_from_slice(event.payload);
+            (u64::from_ne_bytes(bytes), abi::RECORD_INLINE)
+        } else {
+            (0, 0)
+        };
         let record = Record {
             seq: self.next_seq,
             source_seq: event.source_seq,
             source: sub.source,
-            // Counted as an event, so it must not pass for a gap.
-            kind: if event.kind == abi::KIND_GAP {
-                abi::KIND_EVENT
-            } else {
+            // Counted as an event, so it must not pass for something else.
+            kind: if event.kind < abi::FIRST_RESERVED_KIND {
                 event.kind
+            } else {
+                abi::KIND_EVENT
             },
             flags,
             time_ns: event.time_ns,
@@ -579,7 +655,7 @@ impl<S: Storage> Machine<S> {
             handle: 0,
             cookie: sub.cookie,
             payload_len: len as u32,
-            signo,
+            signo: self.lanes[sub.lane as usize].map_or(0, |lane| lane.config.signo),
             reason: 0,
         };
         match self.push(sub.lane, record, block) {
@@ -593,7 +669,8 @@ impl<S: Storage> Machine<S> {
         }
     }
 
-    fn push(
+    /// Appends a record to a lane; gives its block back if there is no room.
+    pub(super) fn push(
         &mut self,
         lane: u8,
         record: Record,
@@ -608,10 +685,8 @@ impl<S: Storage> Machine<S> {
         if l.unsignalled == NONE {
             l.unsignalled = slot;
         }
-        if record.is_gap() {
-            l.gaps += 1;
-            self.counters.gaps += 1;
-        }
+        l.notes += u32::from(!record.is_event());
+        self.counters.gaps += u64::from(record.is_gap());
         let depth = self
             .lanes
             .iter()
@@ -622,104 +697,26 @@ impl<S: Storage> Machine<S> {
         Ok(())
     }
 
-    /// Whether losses of this source wait for their place in this lane; later events must not pass them. They
-    /// may be those of an earlier subscription that has ended meanwhile.
-    fn has_pending_gap(&self, sub: &Subscription) -> bool {
-        self.subscriptions
-            .iter()
-            .any(|s| s.source == sub.source && s.lane == sub.lane && s.gap.is_some())
-    }
-
-    fn has_older_gap(&self, sub: &Subscription, gap: &Gap) -> bool {
-        self.subscriptions.iter().any(|s| {
-            s.source == sub.source
-                && s.lane == sub.lane
-                && s.gap.is_some_and(|g| g.first < gap.first)
-        })
-    }
-
-    fn lose(&mut self, id: usize, event: &Event<'_>, loss: Loss) {
-        match loss {
-            Loss::QueueFull => self.counters.lost_queue_full += 1,
-            Loss::Quota => self.counters.lost_quota += 1,
-            Loss::TooLarge => self.counters.lost_too_large += 1,
-        }
-        let sub = &mut self.subscriptions[id];
-        if let Some(gap) = &mut sub.gap {
-            gap.last = event.source_seq;
-            gap.count = gap.count.saturating_add(1);
-            gap.reason |= loss.reason();
-        } else {
-            sub.gap = Some(Gap {
-                first: event.source_seq,
-                last: event.source_seq,
-                count: 1,
-                reason: loss.reason(),
-                time_ns: event.time_ns,
-            });
-            if let Some(lane) = &mut self.lanes[sub.lane as usize] {
-                lane.pending_gaps += 1;
-            }
-        }
-        // With nothing queued, no consumption will come to put the gap out.
-        self.flush_gap(id);
-    }
-
-    /// Puts a subscription's gap into the stream if there is room.
-    ///
-    /// One place is kept for the event after the gap, unless the lane is empty: otherwise a full queue would
-    /// alternate between gaps and single events. A gap of the same source that an earlier subscription left
-    /// behind goes first.
-    fn flush_gap(&mut self, id: usize) {
-        let sub = self.subscriptions[id];
-        let Some(gap) = sub.gap else { return };
-        let Some(lane) = &self.lanes[sub.lane as usize] else {
-            return;
-        };
-        if (lane.room() < 2 && lane.list.len > 0) || self.has_older_gap(&sub, &gap) {
-            return;
-        }
-        let record = Record {
-            seq: self.next_seq,
-            source_seq: gap.first,
-            source: sub.source,
-            kind: abi::KIND_GAP,
-            flags: 0,
-            time_ns: gap.time_ns,
-            value: gap.last,
-            handle: 0,
-            cookie: sub.cookie,
-            payload_len: gap.count,
-            signo: lane.config.signo,
-            reason: gap.reason,
-        };
-        if self.push(sub.lane, record, None).is_ok() {
-            self.subscriptions[id].gap = None;
-            if let Some(lane) = &mut self.lanes[sub.lane as usize] {
-                lane.pending_gaps -= 1;
-            }
-        }
-    }
-
-    /// Claims the oldest unclaimed event of the lowest-numbered lane that has one.
+    /// Claims the oldest unclaimed record of the lowest-numbered lane that has one. Finding nothing in a lane
+    /// arms it.
     pub fn claim(&mut self) -> Option<Claim> {
-        for index in 0..self.lanes.len() {
-            let Some(lane) = &self.lanes[index] else {
-                continue;
-            };
-            let mut slot = lane.list.head;
-            while slot != NONE && self.slots.get(slot).claimed {
-                slot = self.slots.next(slot);
-            }
-            if slot != NONE {
-                return Some(self.claim_slot(slot, false));
-            }
+        (0..self.lane_count()).find_map(|place| self.claim_from(self.order[place] as usize))
+    }
+
+    /// Claims the oldest unclaimed record of one lane. Finding nothing arms it.
+    pub fn claim_from(&mut self, index: usize) -> Option<Claim> {
+        let lane = self.lanes.get_mut(index)?.as_mut()?;
+        let mut slot = lane.list.head;
+        while slot != NONE && self.slots.get(slot).claimed {
+            slot = self.slots.next(slot);
         }
-        for lane in self.lanes.iter_mut().flatten() {
-            // Whatever was recalled has been read; what others hold may come back.
-            lane.recall = false;
-            lane.turned_away = lane.claimed > 0;
+        if slot != NONE {
+            return Some(self.claim_slot(slot, false));
         }
+        // Whatever was recalled has been read; what others hold may come back.
+        lane.recall = false;
+        lane.turned_away = lane.claimed > 0;
+        lane.armed = true;
         None
     }
 
@@ -770,10 +767,10 @@ impl<S: Storage> Machine<S> {
         let slot = self.slots.get_mut(claim.slot);
         let index = slot.lane as usize;
         if slot.discarded {
-            let is_gap = slot.record.is_gap();
+            let is_event = slot.record.is_event();
             self.remove(claim.slot, Consumer::Read);
-            self.counters.lost_discarded += u64::from(!is_gap);
-            self.flush_gaps(index);
+            self.counters.lost_discarded += u64::from(is_event);
+            self.flush_notes(index);
             return index;
         }
         slot.claimed = false;
@@ -789,35 +786,23 @@ impl<S: Storage> Machine<S> {
     pub fn consume(&mut self, claim: Claim, consumer: Consumer) -> usize {
         let Claim { slot, record, .. } = claim;
         let index = self.remove(slot, consumer);
-        if !record.is_gap() {
-            self.counters.consumed += 1;
-        }
+        self.counters.consumed += u64::from(record.is_event());
         if let Some(lane) = &mut self.lanes[index] {
             lane.refused = false;
         }
-        self.flush_gaps(index);
+        self.flush_notes(index);
         index
     }
 
-    fn flush_gaps(&mut self, index: usize) {
-        if self.lanes[index].is_some_and(|lane| lane.pending_gaps > 0) {
-            for id in 0..self.subscriptions.len() {
-                if self.subscriptions[id].lane as usize == index {
-                    self.flush_gap(id);
-                }
-            }
-        }
-    }
-
-    fn remove(&mut self, slot: u32, consumer: Consumer) -> usize {
-        let (index, signalled, taken, claimed, is_gap) = {
+    pub(super) fn remove(&mut self, slot: u32, consumer: Consumer) -> usize {
+        let (index, signalled, taken, claimed, is_event) = {
             let s = self.slots.get(slot);
             (
                 s.lane as usize,
                 s.signalled,
                 s.taken,
                 s.claimed,
-                s.record.is_gap(),
+                s.record.is_event(),
             )
         };
         let next = self.slots.next(slot);
@@ -837,9 +822,7 @@ impl<S: Storage> Machine<S> {
             lane.claimed -= 1;
             lane.turned_away &= lane.claimed > 0;
         }
-        if is_gap {
-            lane.gaps -= 1;
-        }
+        lane.notes -= u32::from(!is_event);
         if let Some(block) = self.slots.remove(&mut lane.list, slot) {
             self.pool.free(block);
         }
@@ -901,6 +884,21 @@ impl<S: Storage> Machine<S> {
                     handle: slots.get(lane.list.tail).record.handle,
                 })
             }
+            Mode::Coalesced => {
+                if !lane.unannounced {
+                    return None;
+                }
+                if !lane.armed || pending {
+                    // Somebody is draining, or will when that signal is taken.
+                    lane.armed = false;
+                    lane.unannounced = false;
+                    self.counters.coalesced += 1;
+                    return None;
+                }
+                Some(Signal::Queued {
+                    handle: slots.get(lane.list.tail).record.handle,
+                })
+            }
         }
     }
 
@@ -913,7 +911,8 @@ impl<S: Storage> Machine<S> {
                     && (lane.refused
                         || lane.recall
                         || lane.ghosts > 0
-                        || (lane.config.mode == Mode::Window && lane.unannounced))
+                        || (lane.config.mode == Mode::Window && lane.unannounced)
+                        || (lane.config.mode == Mode::Coalesced && lane.unannounced && lane.armed))
             }
             _ => false,
         }
@@ -931,9 +930,10 @@ impl<S: Storage> Machine<S> {
             }
             (Signal::Queued { handle }, Outcome::Sent) => {
                 self.counters.signals_sent += 1;
-                if lane.config.mode == Mode::Window {
-                    lane.outstanding += 1;
+                if lane.config.mode != Mode::PerEvent {
+                    lane.outstanding += u32::from(lane.config.mode == Mode::Window);
                     lane.unannounced = false;
+                    lane.armed = false;
                     return false;
                 }
                 let slot = lane.unsignalled;
@@ -955,6 +955,7 @@ impl<S: Storage> Machine<S> {
             (Signal::Fallback, Outcome::Sent) => {
                 self.counters.fallbacks += 1;
                 lane.unannounced = false;
+                lane.armed = false;
                 false
             }
             // The fallback cannot be refused; if it ever is, the next post or read tries again.
@@ -962,28 +963,9 @@ impl<S: Storage> Machine<S> {
         }
     }
 
-    /// Forgets every signal sent: the target has changed, and what it had pending is gone with it.
-    pub fn reset_signals(&mut self) {
-        for lane in self.lanes.iter_mut().flatten() {
-            let mut slot = lane.list.head;
-            let mut first = NONE;
-            while slot != NONE {
-                let s = self.slots.get_mut(slot);
-                s.signalled = false;
-                s.taken = false;
-                // Those that the end of an earlier registration left to their readers announce nothing.
-                if first == NONE && !s.discarded {
-                    first = slot;
-                }
-                slot = self.slots.next(slot);
-            }
-            lane.unsignalled = first;
-            lane.outstanding = 0;
-            lane.ghosts = 0;
-            lane.refused = false;
-            lane.recall = false;
-            lane.unannounced = first != NONE;
-        }
+    /// Forgets every signal sent for a lane: its target has changed, and what that had pending is gone with it.
+    pub fn reset_signals(&mut self, index: usize) {
+        self.forget_signals(index, |_| 0);
     }
 
     /// Ends every subscription and discards what is queued, counting it as lost. Returns how many events.
@@ -1011,14 +993,9 @@ impl<S: Storage> Machine<S> {
                 slot = next;
             }
             if let Some(lane) = &mut self.lanes[index] {
-                lane.unsignalled = NONE;
-                lane.pending_gaps = 0;
-                lane.refused = false;
-                lane.unannounced = false;
+                lane.forget_signals(NONE);
+                lane.pending_notes = 0;
                 lane.turned_away = false;
-                lane.recall = false;
-                lane.outstanding = 0;
-                lane.ghosts = 0;
             }
         }
         let discarded = before - self.queued();
@@ -1027,9 +1004,5 @@ impl<S: Storage> Machine<S> {
         }
         self.counters.lost_discarded += discarded;
         discarded
-    }
-
-    fn lane_mut(&mut self, index: usize) -> Option<&mut Lane> {
-        self.lanes.get_mut(index)?.as_mut()
     }
 }

@@ -111,6 +111,11 @@ impl<S: core::ops::DerefMut<Target = [Slot]>> SlotTable<S> {
         table
     }
 
+    /// Records that the table can hold.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     pub(super) fn get(&self, slot: u32) -> &Slot {
         &self.slots[slot as usize]
     }

@@ -310,7 +310,7 @@ fn run(ops: &[Op], depth: usize) {
         Some(_) => usize::MAX,
         None => depth,
     };
-    for mode in [Mode::PerEvent, Mode::Window] {
+    for mode in [Mode::PerEvent, Mode::Window, Mode::Coalesced] {
         for window in [1, 2] {
             let shape = Shape {
                 units: 0,

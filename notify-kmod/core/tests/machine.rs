@@ -12,7 +12,9 @@ use common::{pump, Heap, Pending, Shape, Target, COOKIE, SIGNO};
 use proptest::prelude::*;
 use rtnotify_core::{
     abi::{self, Record},
-    machine::{Claim, Consumer, Event, Loss, Machine, Mode, SubscribeError, SubscriptionId},
+    machine::{
+        Claim, Consumer, Event, Loss, Machine, Mode, Policy, SubscribeError, SubscriptionId,
+    },
     pool::UNIT,
     slots::HandleError,
 };
@@ -64,7 +66,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => 300usize..5000,
         1 => Just(abi::MAX_PAYLOAD + 1),
     ];
-    let kind = prop_oneof![8 => 0u16..4, 1 => Just(abi::KIND_GAP)];
+    let kind = prop_oneof![8 => 0u16..4, 1 => abi::FIRST_RESERVED_KIND..=abi::KIND_GAP];
     prop_oneof![
         20 => (0..SOURCES, len, any::<Option<u64>>(), kind)
             .prop_map(|(source, len, value, kind)| Op::Post { source, len, value, kind }),
@@ -97,7 +99,11 @@ fn shape() -> impl Strategy<Value = Shape> {
         (0u64..64).prop_map(|d| 0u64.wrapping_sub(d)),
     ];
     (
-        any::<bool>(),
+        prop_oneof![
+            Just(Mode::PerEvent),
+            Just(Mode::Window),
+            Just(Mode::Coalesced)
+        ],
         1u32..=8,
         1u32..=16,
         0usize..24,
@@ -105,14 +111,11 @@ fn shape() -> impl Strategy<Value = Shape> {
         base,
     )
         .prop_map(
-            |(per_event, window, queue_len, units, subscriptions, base)| Shape {
-                mode: if per_event {
-                    Mode::PerEvent
-                } else {
-                    Mode::Window
-                },
+            |(mode, window, queue_len, units, subscriptions, base)| Shape {
+                mode,
                 window,
                 queue_len,
+                policy: Policy::RejectNewest,
                 units,
                 subscriptions,
                 base,
@@ -180,6 +183,7 @@ fn reason_bit(loss: Loss) -> u16 {
         Loss::QueueFull => abi::LOST_QUEUE_FULL,
         Loss::Quota => abi::LOST_QUOTA,
         Loss::TooLarge => abi::LOST_TOO_LARGE,
+        Loss::Oldest | Loss::Superseded => unreachable!("policies have a test of their own"),
     }
 }
 
@@ -378,7 +382,11 @@ impl World {
                     seq: self.next_seq,
                     source_seq,
                     source,
-                    kind: if kind == abi::KIND_GAP { 0 } else { kind },
+                    kind: if kind < abi::FIRST_RESERVED_KIND {
+                        kind
+                    } else {
+                        0
+                    },
                     flags,
                     time_ns: event.time_ns,
                     value: value.unwrap_or(u64::from_ne_bytes(bytes)),
@@ -653,7 +661,7 @@ impl World {
         self.target.flush();
         self.taken.clear();
         self.target.alive = true;
-        self.machine.reset_signals();
+        self.machine.reset_signals(0);
     }
 
     fn discard(&mut self) {

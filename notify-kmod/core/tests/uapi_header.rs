@@ -41,7 +41,16 @@ const ASSERT_HEAD: &str = "\
 
 const HELPERS: &str = "\
 /**
- * rtnotify_is_gap() - Whether a record says what was lost, and is no event.
+ * rtnotify_is_event() - Whether a record is an event, and no note about its source.
+ * @record: the record
+ */
+static __inline__ int rtnotify_is_event(const struct rtnotify_record *record)
+{
+	return record->kind < RTNOTIFY_FIRST_RESERVED_KIND;
+}
+
+/**
+ * rtnotify_is_gap() - Whether a record says what was lost.
  * @record: the record
  */
 static __inline__ int rtnotify_is_gap(const struct rtnotify_record *record)
@@ -53,12 +62,12 @@ static __inline__ int rtnotify_is_gap(const struct rtnotify_record *record)
  * rtnotify_trailing_len() - Bytes of payload that follow a record in a frame.
  * @record: the record
  *
- * 0 for a gap, and for a payload that lies in the record's value.
+ * 0 for a note, and for a payload that lies in the record's value.
  */
 static __inline__ __u32
 rtnotify_trailing_len(const struct rtnotify_record *record)
 {
-	if (rtnotify_is_gap(record) || (record->flags & RTNOTIFY_RECORD_INLINE))
+	if (!rtnotify_is_event(record) || (record->flags & RTNOTIFY_RECORD_INLINE))
 		return 0;
 	return record->payload_len;
 }
@@ -82,7 +91,7 @@ rtnotify_frame_len(const struct rtnotify_record *record)
  * rtnotify_payload() - Where the payload of a record lies.
  * @record: the record, with what follows it in the frame
  *
- * @record->payload_len bytes are there; none of a gap.
+ * @record->payload_len bytes are there; none of a note.
  */
 static __inline__ const void *
 rtnotify_payload(const struct rtnotify_record *record)
@@ -248,12 +257,13 @@ fn header_is_current() {
 /// A constant that is not in the header is one that C programs write down a second time.
 #[test]
 fn every_constant_is_in_the_header() {
-    // The name is a string and appears as RTNOTIFY_DEVICE; the type byte is inside the commands; the mask and
+    // The name is a string and appears as RTNOTIFY_DEVICE; the type byte is inside the commands; the masks and
     // the number of lanes are what this version knows, which the header does not freeze.
     const NOT_THERE: &[&str] = &[
         "DEVICE_NAME",
         "IOC_TYPE",
         "REG_FLAGS",
+        "SUB_FLAGS",
         "MAX_LANES",
         "C_CONSTANTS",
     ];

@@ -286,7 +286,7 @@ fn nothing_is_sent_for_what_a_discard_left_behind() {
         let claim = m.claim().unwrap();
         m.discard();
         assert_eq!(m.next_signal(0, false), None);
-        m.reset_signals();
+        m.reset_signals(0);
         assert_eq!(m.next_signal(0, false), None);
         m.unclaim(claim);
         assert_eq!(m.next_signal(0, false), None);
@@ -352,7 +352,7 @@ fn a_signal_sent_during_a_claim_keeps_its_place() {
     };
     let (claim, _) = m.claim_handle(handle).unwrap();
     // Another target: what is queued is announced to it anew.
-    m.reset_signals();
+    m.reset_signals(0);
     pump(&mut m, &mut target);
     m.consume(claim, Consumer::Handle);
     assert_eq!(pump(&mut m, &mut target), []);
@@ -424,7 +424,7 @@ fn without_a_target_events_are_kept_until_there_is_one() {
         post(&mut m, id, 1).unwrap();
         assert_eq!(pump(&mut m, &mut target), []);
         target.alive = true;
-        m.reset_signals();
+        m.reset_signals(0);
         assert_eq!(pump(&mut m, &mut target).len(), 1);
     }
 }

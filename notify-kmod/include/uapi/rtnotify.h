@@ -60,9 +60,15 @@
 #define RTNOTIFY_MODE_PER_EVENT 1
 /* At most window signals outstanding. */
 #define RTNOTIFY_MODE_WINDOW 2
+/* One signal when a drained lane has something again. */
+#define RTNOTIFY_MODE_COALESCED 3
 
 /* What does not fit is lost. */
 #define RTNOTIFY_POLICY_REJECT_NEWEST 1
+/* The oldest queued events make place. */
+#define RTNOTIFY_POLICY_DROP_OLDEST 2
+/* Only the latest event of each source stays. */
+#define RTNOTIFY_POLICY_LATEST_ONLY 3
 
 /* Times are CLOCK_MONOTONIC. */
 #define RTNOTIFY_CLOCK_MONOTONIC 1
@@ -76,9 +82,17 @@
 
 /* The subscription has a cookie of its own. */
 #define RTNOTIFY_SUB_COOKIE 0x1U
+/* Only events that pass the filter. */
+#define RTNOTIFY_SUB_FILTER 0x2U
 
 /* An event. */
 #define RTNOTIFY_KIND_EVENT 0x0
+
+/* First kind that no producer may use. */
+#define RTNOTIFY_FIRST_RESERVED_KIND 65520
+
+/* The source is gone. */
+#define RTNOTIFY_KIND_GONE 0xfffe
 /* A gap: what was lost. */
 #define RTNOTIFY_KIND_GAP 0xffff
 
@@ -93,6 +107,10 @@
 #define RTNOTIFY_LOST_QUOTA 0x2U
 /* Lost: larger than the quota. */
 #define RTNOTIFY_LOST_TOO_LARGE 0x4U
+/* Lost: made place for newer events. */
+#define RTNOTIFY_LOST_OLDEST 0x8U
+/* Lost: replaced by a later event of its source. */
+#define RTNOTIFY_LOST_SUPERSEDED 0x10U
 
 /* Source type: created by a process. */
 #define RTNOTIFY_SOURCE_USER 1
@@ -137,15 +155,24 @@
 #define RTNOTIFY_IOC_DESTROY_SOURCE 0xc000b707U
 /* struct rtnotify_stats */
 #define RTNOTIFY_IOC_STATS 0xc000b708U
+/* struct rtnotify_lane */
+#define RTNOTIFY_IOC_ADD_LANE 0xc000b709U
+/* struct rtnotify_set_mode */
+#define RTNOTIFY_IOC_SET_MODE 0xc000b70aU
+/* struct rtnotify_arm */
+#define RTNOTIFY_IOC_ARM 0xc000b70bU
+/* struct rtnotify_read */
+#define RTNOTIFY_IOC_READ 0xc000b70cU
 
 /**
  * struct rtnotify_record - One event, or one gap in the stream of a source.
- * @seq: Sequence number within the registration, from 1, without holes: merges
- *  lanes again.
+ * @seq: Sequence number within the registration, from 1: merges lanes again.
+ *  Holes only where a policy withdrew queued events.
  * @source_seq: Sequence number within the source, from 1. Gap: first lost
- *  number.
+ *  number. Gone: the last one posted.
  * @source: Number of the source.
- * @kind: Kind given by the producer; RTNOTIFY_KIND_GAP for a gap.
+ * @kind: Kind given by the producer; RTNOTIFY_KIND_GAP for a gap,
+ *  RTNOTIFY_KIND_GONE for the end of the source.
  * @flags: RTNOTIFY_RECORD_*.
  * @time_ns: Nanoseconds on the registration's clock, latched at the event.
  *  Gap: of the first lost event.
@@ -191,7 +218,8 @@ struct rtnotify_record {
  * @queue_len: Queue length in records, 1 to 65536.
  * @policy: RTNOTIFY_POLICY_*.
  * @clock: RTNOTIFY_CLOCK_*.
- * @reserved0: Must be 0.
+ * @capacity: Records that all lanes together can queue, at least queue_len; 0:
+ *  just that, for one lane.
  * @quota: Bytes of payload that may be queued.
  * @cookie: Returned in every record.
  * @reserved: Must be 0.
@@ -211,7 +239,7 @@ struct rtnotify_register {
 	__u32 queue_len;
 	__u32 policy;
 	__u32 clock;
-	__u32 reserved0;
+	__u32 capacity;
 	__u64 quota;
 	__u64 cookie;
 	__u64 reserved[4];
@@ -236,6 +264,11 @@ struct rtnotify_unregister {
  * @source: Number of the source.
  * @signo: Lane: a registered signal number, or 0 for the first lane.
  * @cookie: Returned in the records of this source, with RTNOTIFY_SUB_COOKIE.
+ * @value_mask: With RTNOTIFY_SUB_FILTER: bits of the value that matter; an
+ *  event without a value has 0. Else 0.
+ * @value_match: With RTNOTIFY_SUB_FILTER: what those bits must be. Else 0.
+ * @kind_first: With RTNOTIFY_SUB_FILTER: first kind to pass. Else 0.
+ * @kind_last: With RTNOTIFY_SUB_FILTER: last kind to pass. Else 0.
  * @reserved: Must be 0.
  */
 struct rtnotify_subscribe {
@@ -244,7 +277,11 @@ struct rtnotify_subscribe {
 	__u32 source;
 	__u32 signo;
 	__u64 cookie;
-	__u64 reserved[3];
+	__u64 value_mask;
+	__u64 value_match;
+	__u16 kind_first;
+	__u16 kind_last;
+	__u32 reserved;
 };
 
 /**
@@ -381,10 +418,13 @@ struct rtnotify_destroy_source {
  * @failovers: Out: target threads replaced by their failover thread.
  * @high_water: Out: most records ever queued at once.
  * @quota_used: Out: bytes of the quota in use, rounded up to blocks.
+ * @lost_oldest: Out: events lost because newer ones took their place.
+ * @lost_superseded: Out: events lost because a later one of their source
+ *  replaced them.
  * @reserved: Out: 0.
  *
  * At any time posted = consumed + queued + lost_queue_full + lost_quota +
- * lost_too_large + lost_discarded.
+ * lost_too_large + lost_discarded + lost_oldest + lost_superseded.
  */
 struct rtnotify_stats {
 	__u32 size;
@@ -408,7 +448,98 @@ struct rtnotify_stats {
 	__u64 failovers;
 	__u64 high_water;
 	__u64 quota_used;
-	__u64 reserved[5];
+	__u64 lost_oldest;
+	__u64 lost_superseded;
+	__u64 reserved[3];
+};
+
+/**
+ * struct rtnotify_lane - Argument of RTNOTIFY_IOC_ADD_LANE: one more signal
+ *  number with a queue of its own.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @signo: Signal number, not yet used by the registration. Lower numbers are
+ *  read first.
+ * @mode: RTNOTIFY_MODE_*.
+ * @window: Signals outstanding at most, 1 to 256.
+ * @queue_len: Queue length in records; what the lanes have together must not
+ *  exceed the capacity.
+ * @policy: RTNOTIFY_POLICY_*.
+ * @target_tid: Target thread, as in registering.
+ * @failover_tid: Thread that takes over when the target exits; 0: none.
+ * @reserved0: Must be 0.
+ * @reserved: Must be 0.
+ *
+ * Zeros in queue_len and window ask for the default; the values in force are
+ * written back.
+ */
+struct rtnotify_lane {
+	__u32 size;
+	__u32 flags;
+	__u32 signo;
+	__u32 mode;
+	__u32 window;
+	__u32 queue_len;
+	__u32 policy;
+	__s32 target_tid;
+	__s32 failover_tid;
+	__u32 reserved0;
+	__u64 reserved[3];
+};
+
+/**
+ * struct rtnotify_set_mode - Argument of RTNOTIFY_IOC_SET_MODE.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @signo: Lane: a registered signal number, or 0 for the first lane.
+ * @mode: RTNOTIFY_MODE_*.
+ * @window: Signals outstanding at most, 1 to 256; 0: as it is.
+ * @reserved: Must be 0.
+ */
+struct rtnotify_set_mode {
+	__u32 size;
+	__u32 flags;
+	__u32 signo;
+	__u32 mode;
+	__u32 window;
+	__u32 reserved;
+};
+
+/**
+ * struct rtnotify_arm - Argument of RTNOTIFY_IOC_ARM.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @signo: Lane: a registered signal number, or 0 for the first lane.
+ * @reserved: Must be 0.
+ */
+struct rtnotify_arm {
+	__u32 size;
+	__u32 flags;
+	__u32 signo;
+	__u32 reserved;
+};
+
+/**
+ * struct rtnotify_read - Argument of RTNOTIFY_IOC_READ: as read, from one
+ *  lane.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @signo: Lane: a registered signal number, or 0 for all, lowest number first.
+ * @reserved0: Must be 0.
+ * @buffer: Address of the buffer.
+ * @len: Bytes that fit there.
+ * @read: Out: bytes written.
+ * @reserved: Must be 0.
+ */
+struct rtnotify_read {
+	__u32 size;
+	__u32 flags;
+	__u32 signo;
+	__u32 reserved0;
+	__u64 buffer;
+	__u64 len;
+	__u64 read;
+	__u64 reserved;
 };
 
 /**
@@ -450,12 +581,25 @@ RTNOTIFY_ASSERT_SIZE(rtnotify_source_info, 96);
 RTNOTIFY_ASSERT_SIZE(rtnotify_create_source, 112);
 RTNOTIFY_ASSERT_SIZE(rtnotify_destroy_source, 16);
 RTNOTIFY_ASSERT_SIZE(rtnotify_stats, 192);
+RTNOTIFY_ASSERT_SIZE(rtnotify_lane, 64);
+RTNOTIFY_ASSERT_SIZE(rtnotify_set_mode, 24);
+RTNOTIFY_ASSERT_SIZE(rtnotify_arm, 16);
+RTNOTIFY_ASSERT_SIZE(rtnotify_read, 48);
 RTNOTIFY_ASSERT_SIZE(rtnotify_post, 32);
 #undef RTNOTIFY_ASSERT_SIZE
 #endif
 
 /**
- * rtnotify_is_gap() - Whether a record says what was lost, and is no event.
+ * rtnotify_is_event() - Whether a record is an event, and no note about its source.
+ * @record: the record
+ */
+static __inline__ int rtnotify_is_event(const struct rtnotify_record *record)
+{
+	return record->kind < RTNOTIFY_FIRST_RESERVED_KIND;
+}
+
+/**
+ * rtnotify_is_gap() - Whether a record says what was lost.
  * @record: the record
  */
 static __inline__ int rtnotify_is_gap(const struct rtnotify_record *record)
@@ -467,12 +611,12 @@ static __inline__ int rtnotify_is_gap(const struct rtnotify_record *record)
  * rtnotify_trailing_len() - Bytes of payload that follow a record in a frame.
  * @record: the record
  *
- * 0 for a gap, and for a payload that lies in the record's value.
+ * 0 for a note, and for a payload that lies in the record's value.
  */
 static __inline__ __u32
 rtnotify_trailing_len(const struct rtnotify_record *record)
 {
-	if (rtnotify_is_gap(record) || (record->flags & RTNOTIFY_RECORD_INLINE))
+	if (!rtnotify_is_event(record) || (record->flags & RTNOTIFY_RECORD_INLINE))
 		return 0;
 	return record->payload_len;
 }
@@ -496,7 +640,7 @@ rtnotify_frame_len(const struct rtnotify_record *record)
  * rtnotify_payload() - Where the payload of a record lies.
  * @record: the record, with what follows it in the frame
  *
- * @record->payload_len bytes are there; none of a gap.
+ * @record->payload_len bytes are there; none of a note.
  */
 static __inline__ const void *
 rtnotify_payload(const struct rtnotify_record *record)

@@ -309,6 +309,10 @@ fn consume(
         let (first, last, its_seq) = match &delivery {
             Delivery::Event(event) => (event.source_seq, event.source_seq, event.seq),
             Delivery::Gap(gap) => (gap.first, gap.last, gap.seq),
+            Delivery::Gone(gone) => {
+                account.discrepancies.push(format!("{gone}"));
+                break;
+            }
         };
         if first != next[number] + 1 || last < first {
             account.discrepancies.push(format!(
@@ -346,6 +350,7 @@ fn consume(
                 account.gaps += 1;
                 account.lost += u64::from(gap.count);
             }
+            Delivery::Gone(_) => {}
         }
         progress[number].store(last, Ordering::Release);
     }

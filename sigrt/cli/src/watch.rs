@@ -62,6 +62,8 @@ pub(crate) enum WatchMode {
     PerEvent,
     /// A bounded number of signals outstanding.
     Window,
+    /// One signal when there is something after everything was read.
+    Coalesced,
 }
 
 impl From<WatchMode> for Mode {
@@ -69,6 +71,7 @@ impl From<WatchMode> for Mode {
         match mode {
             WatchMode::PerEvent => Self::PerEvent,
             WatchMode::Window => Self::Window,
+            WatchMode::Coalesced => Self::Coalesced,
         }
     }
 }
@@ -185,6 +188,12 @@ fn as_line(delivery: &Delivery, name: &str, payload: Payload) -> String {
             gap.last,
             gap.reason
         ),
+        Delivery::Gone(gone) => format!(
+            "{:>8} {:>16.6} {name} GONE after {} events",
+            gone.seq,
+            gone.time.as_secs_f64(),
+            gone.last
+        ),
     }
 }
 
@@ -269,6 +278,15 @@ fn as_json(delivery: &Delivery, name: &str) -> Value {
                 "count": count,
                 "reason": reason.to_string(),
                 "time_ns": time.as_nanos() as u64,
+            }
+        }),
+        Delivery::Gone(gone) => json!({
+            "gone": {
+                "seq": gone.seq,
+                "source": gone.source,
+                "name": name,
+                "last": gone.last,
+                "time_ns": gone.time.as_nanos() as u64,
             }
         }),
     }

@@ -90,12 +90,7 @@ fn run(shared: &Weak<Shared>, bell: &EventFd) {
         let mut state = shared.lock();
         for client in state.clients.values_mut() {
             if let Some(registration) = &mut client.registration {
-                let gone = registration
-                    .exit_descriptor()
-                    .is_some_and(|fd| exited.iter().any(|e| Arc::ptr_eq(e, fd)));
-                if gone {
-                    registration.target_exited();
-                }
+                registration.look_for_exits(&exited);
             }
         }
     }
@@ -112,10 +107,10 @@ fn look(shared: &Shared) -> (Option<Duration>, Vec<Arc<OwnedFd>>) {
             continue;
         };
         if registration.needs_probing() {
-            registration.probe();
+            registration.look_for_exits(&[]);
             timeout = Some(timeout.map_or(PROBE_EVERY, |t| t.min(PROBE_EVERY)));
         }
-        watched.extend(registration.exit_descriptor().cloned());
+        watched.extend(registration.exit_descriptors().cloned());
     }
     shared.notify(&state);
     (timeout, watched)

@@ -26,6 +26,7 @@
 
 mod clockwork;
 mod registration;
+mod ringer;
 mod target;
 
 use std::collections::{BTreeMap, HashMap};
@@ -35,7 +36,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
 use rtnotify_core::abi;
-use rtnotify_core::machine::{Counters, Event, SubscribeError, SubscriptionId};
+use rtnotify_core::machine::{Counters, Event, SubscriptionId};
 
 use crate::client::{Access, Readiness};
 use crate::sys;
@@ -224,7 +225,7 @@ impl State {
         };
         for (client, _) in source.subscribers {
             if let Ok(registration) = self.registration(client) {
-                registration.unsubscribe(number).ok();
+                registration.source_gone(number, source.info.posted, now());
             }
         }
     }
@@ -337,8 +338,28 @@ impl Connection {
         Ok(discarded)
     }
 
-    pub(crate) fn subscribe(&self, source: u32, cookie: Option<u64>) -> Result<(), Errno> {
+    pub(crate) fn add_lane(&self, request: &mut abi::Lane, dispatcher: bool) -> Result<(), Errno> {
         let mut state = self.shared.lock();
+        let registration = state.registration(self.id)?;
+        registration.add_lane(request, sys::gettid(), dispatcher)?;
+        // Started by registering.
+        if let Some(clockwork) = &state.clockwork {
+            clockwork.wake();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_mode(&self, request: &abi::SetMode) -> Result<(), Errno> {
+        self.shared.lock().registration(self.id)?.set_mode(request)
+    }
+
+    pub(crate) fn arm(&self, request: &abi::Arm) -> Result<(), Errno> {
+        self.shared.lock().registration(self.id)?.arm(request)
+    }
+
+    pub(crate) fn subscribe(&self, request: &abi::Subscribe) -> Result<(), Errno> {
+        let mut state = self.shared.lock();
+        let source = request.source;
         // Not registered comes before not there.
         state.registration(self.id)?;
         let subscribers = state
@@ -350,14 +371,7 @@ impl Connection {
         if subscribers >= MAX_SUBSCRIBERS {
             return Err(Errno::ENOSPC);
         }
-        let id = state
-            .registration(self.id)?
-            .subscribe(source, cookie)
-            .map_err(|e| match e {
-                SubscribeError::Exists => Errno::EEXIST,
-                SubscribeError::Full => Errno::ENOSPC,
-                SubscribeError::NotFound => Errno::ENOENT,
-            })?;
+        let id = state.registration(self.id)?.subscribe(request)?;
         if let Some(source) = state.sources.get_mut(&source) {
             source.subscribers.push((self.id, id));
         }
@@ -453,11 +467,12 @@ impl Connection {
         })
     }
 
-    pub(crate) fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+    /// Reads from the lane of a signal number, or with 0 from all.
+    pub(crate) fn read(&self, buffer: &mut [u8], signo: u32) -> Result<usize, Errno> {
         self.may_read()?;
         let mut state = self.shared.lock();
         loop {
-            match state.registration(self.id)?.read(buffer) {
+            match state.registration(self.id)?.read(buffer, signo) {
                 Err(Errno::EAGAIN) if self.blocking => state = self.wait(state, None).0,
                 done => return done,
             }
@@ -571,7 +586,7 @@ impl State {
         if head.size as usize != abi::Post::BYTES
             || head.flags & !abi::POST_VALUE != 0
             || head.reserved != 0
-            || head.kind == abi::KIND_GAP
+            || head.kind >= abi::FIRST_RESERVED_KIND
             || value_without_flag
         {
             return Err(Errno::EINVAL);

@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! One registration: the shared state machine, the memory it works in, and the thread it rings for.
+//! One registration: the shared state machine, the memory it works in, and the threads it rings for.
 //!
 //! Runs under the broker's lock. Posting allocates nothing.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use nix::errno::Errno;
 use rtnotify_core::abi;
+use rtnotify_core::lane::{self, LaneError};
 use rtnotify_core::machine::{
-    Consumer, Counters, Event, LaneConfig, Machine, Mode, Outcome, Signal, Storage, SubscribeError,
+    Claim, Consumer, Counters, Event, LaneConfig, Machine, Mode, Storage, SubscribeError,
     Subscription, SubscriptionId,
 };
 use rtnotify_core::pool::{UNIT, Unit};
 use rtnotify_core::slots::{HandleError, Slot};
+use rtnotify_core::subscription::Filter;
 
-use super::target::Target;
-use crate::sys::{self, SIGURG, Tid};
+use super::ringer::Ringer;
+use crate::sys::Tid;
 
 /// The machine's arrays on the heap.
 #[derive(Debug)]
@@ -33,26 +36,16 @@ impl Storage for Heap {
 pub(super) struct Registration {
     machine: Machine<Heap>,
     arena: Box<[u8]>,
-    signo: i32,
+    /// One for each lane of the machine.
+    ringers: Vec<Ringer>,
     pread_record: bool,
     pread_consumes: bool,
-    target: Option<Target>,
-    failover: Option<Target>,
-    /// The target blocks its signal as long as it lives, so nobody needs to look.
-    dispatcher: bool,
-    /// The last signal was not sent because the target would have died of it.
-    unhandled: bool,
-    /// A signal was sent since the target was last seen without one pending.
-    maybe_pending: bool,
-    /// A doorbell was pending, and nothing has been read since.
-    known_pending: bool,
 }
 
 impl fmt::Debug for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registration")
-            .field("signo", &self.signo)
-            .field("target", &self.target)
+            .field("ringers", &self.ringers)
             .field("counters", self.machine.counters())
             .finish_non_exhaustive()
     }
@@ -69,13 +62,13 @@ fn or_default<T: PartialOrd + Default + Copy>(value: T, default: T, max: T) -> R
     }
 }
 
-/// A thread that may be rung for.
-fn target(tid: Tid, signo: i32) -> Result<Target, Errno> {
-    let target = Target::open(tid)?;
-    if !target.accepts(signo)? {
-        return Err(Errno::EINVAL);
+/// Whether a signal number may be registered.
+fn check_signal(signo: u32) -> Result<i32, Errno> {
+    if (abi::FIRST_SIGNAL..=abi::LAST_SIGNAL).contains(&signo) {
+        Ok(signo as i32)
+    } else {
+        Err(Errno::EINVAL)
     }
-    Ok(target)
 }
 
 impl Registration {
@@ -88,49 +81,44 @@ impl Registration {
         let both = abi::REG_PREAD_CONSUME | abi::REG_PREAD_KEEP;
         if request.flags & !abi::REG_FLAGS != 0
             || request.flags & both == both
-            || request.reserved0 != 0
             || request.reserved != [0; 4]
-            || !(abi::FIRST_SIGNAL..=abi::LAST_SIGNAL).contains(&request.signo)
-            || request.policy != abi::POLICY_REJECT_NEWEST
             || request.clock != abi::CLOCK_MONOTONIC
-            || request.target_tid < 0
-            || request.failover_tid < 0
         {
             return Err(Errno::EINVAL);
         }
-        let mode = match request.mode {
-            abi::MODE_PER_EVENT => Mode::PerEvent,
-            abi::MODE_WINDOW => Mode::Window,
-            _ => return Err(Errno::EINVAL),
+        let signo = check_signal(request.signo)?;
+        let lane = LaneConfig::from_request(
+            request.signo,
+            request.mode,
+            request.window,
+            request.queue_len,
+            request.policy,
+        )
+        .ok_or(Errno::EINVAL)?;
+        let capacity = match request.capacity {
+            0 => lane.queue_len,
+            capacity => capacity,
         };
-        let window = or_default(request.window, abi::DEFAULT_WINDOW, abi::MAX_WINDOW)?;
-        let queue_len = or_default(request.queue_len, abi::DEFAULT_QUEUE, abi::MAX_QUEUE)?;
+        if !(lane.queue_len..=abi::MAX_QUEUE).contains(&capacity) {
+            return Err(Errno::EINVAL);
+        }
         let quota = or_default(request.quota, abi::DEFAULT_QUOTA, abi::MAX_QUOTA)?;
         let units = quota.div_ceil(UNIT as u64) as usize;
-
-        let signo = request.signo as i32;
-        let tid = match request.target_tid {
-            0 => caller,
-            tid => tid,
-        };
-        let registered = target(tid, signo)?;
-        let failover = match request.failover_tid {
-            0 => None,
-            tid => Some(target(tid, signo)?),
-        };
+        let ringer = Ringer::new(
+            signo,
+            request.target_tid,
+            request.failover_tid,
+            caller,
+            dispatcher,
+        )?;
 
         request.abi = abi::ABI_VERSION;
-        request.window = window;
-        request.queue_len = queue_len;
+        request.window = lane.window;
+        request.queue_len = lane.queue_len;
+        request.capacity = capacity;
         request.quota = (units * UNIT) as u64;
-        let lane = LaneConfig {
-            signo: request.signo as u16,
-            mode,
-            window,
-            queue_len,
-        };
         let mut slots = Vec::new();
-        slots.resize_with(queue_len as usize, Slot::default);
+        slots.resize_with(capacity as usize, Slot::default);
         Ok(Self {
             machine: Machine::new(
                 slots,
@@ -142,28 +130,106 @@ impl Registration {
                 RandomState::new().hash_one(signo),
             ),
             arena: vec![0; units * UNIT].into_boxed_slice(),
-            signo,
+            ringers: vec![ringer],
             pread_record: request.flags & abi::REG_PREAD_RECORD != 0,
             pread_consumes: match request.flags & both {
                 abi::REG_PREAD_CONSUME => true,
                 abi::REG_PREAD_KEEP => false,
-                _ => mode == Mode::PerEvent,
+                _ => lane.mode == Mode::PerEvent,
             },
-            target: Some(registered),
-            failover,
-            dispatcher,
-            unhandled: false,
-            maybe_pending: false,
-            known_pending: false,
         })
     }
 
-    pub(super) fn subscribe(
+    /// Adds a lane; see [`Registration::new`].
+    pub(super) fn add_lane(
         &mut self,
-        source: u32,
-        cookie: Option<u64>,
-    ) -> Result<SubscriptionId, SubscribeError> {
-        self.machine.subscribe(source, 0, cookie)
+        request: &mut abi::Lane,
+        caller: Tid,
+        dispatcher: bool,
+    ) -> Result<(), Errno> {
+        if request.flags != 0 || request.reserved0 != 0 || request.reserved != [0; 3] {
+            return Err(Errno::EINVAL);
+        }
+        let signo = check_signal(request.signo)?;
+        let lane = LaneConfig::from_request(
+            request.signo,
+            request.mode,
+            request.window,
+            request.queue_len,
+            request.policy,
+        )
+        .ok_or(Errno::EINVAL)?;
+        let ringer = Ringer::new(
+            signo,
+            request.target_tid,
+            request.failover_tid,
+            caller,
+            dispatcher,
+        )?;
+        self.machine.add_lane(lane).map_err(|e| match e {
+            LaneError::Exists => Errno::EEXIST,
+            LaneError::TooMany | LaneError::Capacity => Errno::ENOSPC,
+        })?;
+        self.ringers.push(ringer);
+        request.window = lane.window;
+        request.queue_len = lane.queue_len;
+        Ok(())
+    }
+
+    /// Index of the lane of a signal number; 0 is the first.
+    fn lane(&self, signo: u32) -> Result<usize, Errno> {
+        self.machine.lane_of(signo).ok_or(Errno::ENOENT)
+    }
+
+    pub(super) fn set_mode(&mut self, request: &abi::SetMode) -> Result<(), Errno> {
+        if request.flags != 0 || request.reserved != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let mode = Mode::from_request(request.mode).ok_or(Errno::EINVAL)?;
+        let index = self.lane(request.signo)?;
+        let window = match request.window {
+            0 => self
+                .machine
+                .lane_config(index)
+                .map_or(1, |lane| lane.window),
+            window => lane::window_from_request(window).ok_or(Errno::EINVAL)?,
+        };
+        self.machine.set_mode(index, mode, window);
+        self.ring(index);
+        Ok(())
+    }
+
+    pub(super) fn arm(&mut self, request: &abi::Arm) -> Result<(), Errno> {
+        if request.flags != 0 || request.reserved != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let index = self.lane(request.signo)?;
+        match self.machine.lane_config(index) {
+            Some(lane) if lane.mode == Mode::Coalesced => {
+                self.machine.arm(index).map_err(|_| Errno::EAGAIN)
+            }
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    pub(super) fn subscribe(&mut self, request: &abi::Subscribe) -> Result<SubscriptionId, Errno> {
+        let filter = Filter::from_request(request).ok_or(Errno::EINVAL)?;
+        let lane = self.lane(request.signo)?;
+        let cookie = (request.flags & abi::SUB_COOKIE != 0).then_some(request.cookie);
+        self.machine
+            .subscribe_filtered(request.source, lane, cookie, filter)
+            .map_err(|e| match e {
+                SubscribeError::Exists => Errno::EEXIST,
+                SubscribeError::Full => Errno::ENOSPC,
+                SubscribeError::NotFound => Errno::ENOENT,
+            })
+    }
+
+    /// The source has ended after event number `last`.
+    pub(super) fn source_gone(&mut self, source: u32, last: u64, time_ns: u64) {
+        if let Some(lane) = self.machine.source_gone(source, last, time_ns) {
+            self.ring(lane);
+        }
     }
 
     pub(super) fn unsubscribe(&mut self, source: u32) -> Result<(), Errno> {
@@ -184,10 +250,19 @@ impl Registration {
         result.is_ok()
     }
 
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Errno> {
-        self.known_pending = false;
+    /// Reads whole frames from the lane of a signal number, or with 0 from all.
+    pub(super) fn read(&mut self, buffer: &mut [u8], signo: u32) -> Result<usize, Errno> {
+        let only = match signo {
+            0 => None,
+            signo => Some(self.lane(signo)?),
+        };
+        for (index, ringer) in self.ringers.iter_mut().enumerate() {
+            if only.is_none_or(|only| only == index) {
+                ringer.reads();
+            }
+        }
         let mut used = 0;
-        while let Some(claim) = self.machine.claim() {
+        while let Some(claim) = self.claim(only) {
             let len = claim.record.frame_len();
             let Some(frame) = buffer[used..].get_mut(..len) else {
                 self.machine.unclaim(claim);
@@ -212,8 +287,17 @@ impl Registration {
         Ok(used)
     }
 
+    fn claim(&mut self, lane: Option<usize>) -> Option<Claim> {
+        match lane {
+            None => self.machine.claim(),
+            Some(index) => self.machine.claim_from(index),
+        }
+    }
+
     pub(super) fn pread(&mut self, buffer: &mut [u8], handle: u64) -> Result<usize, Errno> {
-        self.known_pending = false;
+        for ringer in &mut self.ringers {
+            ringer.reads();
+        }
         let (claim, offset) = match self.machine.claim_handle(handle) {
             Ok(found) => found,
             Err(error) => {
@@ -226,7 +310,7 @@ impl Registration {
             }
         };
         let record = claim.record;
-        if record.is_gap() && !self.pread_record {
+        if !record.is_event() && !self.pread_record {
             self.machine.unclaim(claim);
             return Err(Errno::ENODATA);
         }
@@ -261,22 +345,22 @@ impl Registration {
 
     /// Sends the signals that any lane needs.
     fn ring_all(&mut self) {
-        for lane in 0..abi::MAX_LANES {
+        for lane in 0..self.ringers.len() {
             self.ring(lane);
         }
     }
 
     /// Sends the signals that a lane needs.
     fn ring(&mut self, lane: usize) {
-        loop {
-            let pending = self.machine.needs_pending(lane) && self.is_pending();
+        while let Some(ringer) = self.ringers.get_mut(lane) {
+            let pending = self.machine.needs_pending(lane) && ringer.is_pending();
             let Some(signal) = self.machine.next_signal(lane, pending) else {
                 return;
             };
-            let (outcome, exited) = self.send(signal);
+            let (outcome, exited) = ringer.send(signal);
             let again = self.machine.signal_result(lane, signal, outcome);
             if exited {
-                self.target_exited();
+                self.replace_target(lane);
                 return;
             }
             if !again {
@@ -285,80 +369,33 @@ impl Registration {
         }
     }
 
-    /// Whether a doorbell is still on its way.
-    ///
-    /// Looking is expensive, so it is done only when it can tell something new. Doorbells come from here: if
-    /// none was rung, none is pending. And whoever takes one drains afterwards: as long as nothing has been
-    /// read since one was pending, that drain is still to come and finds what is queued now. Doorbells forged
-    /// by others change neither, because every doorbell means the same.
-    fn is_pending(&mut self) -> bool {
-        if self.maybe_pending && !self.known_pending {
-            let signals = self.target.as_ref().and_then(|t| t.signals().ok());
-            self.known_pending =
-                signals.is_some_and(|s| s.is_pending(self.signo) || s.is_pending(SIGURG));
-            self.maybe_pending = self.known_pending;
-        }
-        self.maybe_pending
-    }
-
-    /// Sends one signal; also says whether the target turned out to have exited.
-    fn send(&mut self, signal: Signal) -> (Outcome, bool) {
-        let Some(target) = &self.target else {
-            return (Outcome::NoTarget, false);
-        };
-        if !self.dispatcher {
-            match target.accepts(self.signo) {
-                Err(_) => return (Outcome::NoTarget, true),
-                Ok(false) => {
-                    self.unhandled = true;
-                    return (Outcome::NoTarget, false);
-                }
-                Ok(true) => self.unhandled = false,
-            }
-        }
-        let sent = match signal {
-            Signal::Queued { handle } => sys::queue_signal(target.tid, self.signo, handle),
-            Signal::Fallback => sys::signal_thread(target.tid, SIGURG),
-        };
-        match sent {
-            Ok(()) => {
-                self.maybe_pending = true;
-                self.known_pending = true;
-                (Outcome::Sent, false)
-            }
-            Err(Errno::ESRCH) => (Outcome::NoTarget, true),
-            Err(_) => (Outcome::Refused, false),
-        }
-    }
-
-    /// Puts the failover thread in the target's place, and rings for what is queued; or gives up.
-    pub(super) fn target_exited(&mut self) {
-        self.target = self.failover.take().filter(Target::is_alive);
-        self.dispatcher = false;
-        self.maybe_pending = false;
-        self.known_pending = false;
-        self.machine.reset_signals();
-        if self.target.is_some() {
+    /// The target of a lane has exited: its failover takes over and is rung for what is queued.
+    fn replace_target(&mut self, lane: usize) {
+        let replaced = self.ringers[lane].replace_target();
+        self.machine.reset_signals(lane);
+        if replaced {
             self.machine.counters_mut().failovers += 1;
-            self.ring_all();
+            self.ring(lane);
         }
     }
 
-    /// The descriptor that tells of the target's exit.
-    pub(super) fn exit_descriptor(&self) -> Option<&Arc<std::os::fd::OwnedFd>> {
-        self.target.as_ref()?.exit.as_ref()
+    /// Looks whether targets have exited: those of the descriptors that say so, and those without one.
+    pub(super) fn look_for_exits(&mut self, exited: &[&Arc<OwnedFd>]) {
+        for lane in 0..self.ringers.len() {
+            if self.ringers[lane].has_exited(exited) {
+                self.replace_target(lane);
+            }
+        }
     }
 
-    /// Whether the target's exit has to be looked for.
+    /// The descriptors that tell of targets' exits.
+    pub(super) fn exit_descriptors(&self) -> impl Iterator<Item = &Arc<OwnedFd>> {
+        self.ringers.iter().filter_map(Ringer::exit_descriptor)
+    }
+
+    /// Whether any target's exit has to be looked for.
     pub(super) fn needs_probing(&self) -> bool {
-        self.target.as_ref().is_some_and(|t| t.exit.is_none())
-    }
-
-    /// Looks for the target's exit.
-    pub(super) fn probe(&mut self) {
-        if self.target.as_ref().is_some_and(|t| !t.is_alive()) {
-            self.target_exited();
-        }
+        self.ringers.iter().any(Ringer::needs_probing)
     }
 
     pub(super) fn stats(&self, past: Counters) -> abi::Stats {
@@ -366,10 +403,10 @@ impl Registration {
         if self.machine.is_refused() {
             state |= abi::STATE_REFUSED;
         }
-        if self.target.is_none() {
+        if self.ringers.iter().any(Ringer::is_alone) {
             state |= abi::STATE_TARGET_GONE;
         }
-        if self.unhandled {
+        if self.ringers.iter().any(Ringer::is_unhandled) {
             state |= abi::STATE_UNHANDLED;
         }
         past.plus(*self.machine.counters()).stats(

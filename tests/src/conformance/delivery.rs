@@ -37,7 +37,7 @@ pub fn records_carry_what_was_latched(backend: &Backend) {
     };
     post(0, None, &[]);
     post(7, Some(0), &[]);
-    post(0xfffe, Some(u64::MAX), b"x");
+    post(0xffef, Some(u64::MAX), b"x");
     post(1, None, b"12345678");
     post(2, None, b"123456789");
     post(3, Some(5), &payload(1, 5000));
@@ -55,7 +55,7 @@ pub fn records_carry_what_was_latched(backend: &Backend) {
         [
             (0, None, vec![]),
             (7, Some(0), vec![]),
-            (0xfffe, Some(u64::MAX), b"x".to_vec()),
+            (0xffef, Some(u64::MAX), b"x".to_vec()),
             (1, None, b"12345678".to_vec()),
             (2, None, b"123456789".to_vec()),
             (3, Some(5), payload(1, 5000)),
@@ -351,6 +351,18 @@ pub fn stream_window(backend: &Backend) {
 /// The same with hardly any or no signal that can be queued.
 pub fn stream_window_limited(backend: &Backend) {
     limited(backend, abi::MODE_WINDOW);
+}
+
+/// Streams of every payload size in coalesced mode, without a limit on queued signals.
+pub fn stream_coalesced(backend: &Backend) {
+    for len in [0, 8, 64, 4096] {
+        stream(backend, abi::MODE_COALESCED, len);
+    }
+}
+
+/// The same with hardly any or no signal that can be queued.
+pub fn stream_coalesced_limited(backend: &Backend) {
+    limited(backend, abi::MODE_COALESCED);
 }
 
 fn limited(backend: &Backend, mode: u32) {

@@ -8,8 +8,10 @@
 pub mod channel;
 pub mod delivery;
 pub mod handles;
+pub mod lanes;
 pub mod lifecycle;
 pub mod losses;
+pub mod policies;
 pub mod registration;
 pub mod sources;
 pub mod writes;
@@ -64,6 +66,28 @@ macro_rules! conformance {
             stream_per_event_limited
             stream_window
             stream_window_limited
+            stream_coalesced
+            stream_coalesced_limited
+        ]);
+        $crate::conformance!(@ $backend, shared, lanes, [
+            lanes_are_read_lowest_first
+            one_lane_is_read_by_itself
+            full_lane_does_not_fill_another
+            bad_lanes_are_refused
+            coalesced_rings_once_for_a_drain
+            arming_needs_a_drained_lane
+            modes_change_while_events_come
+            drains_without_signals
+        ]);
+        $crate::conformance!(@ $backend, shared, policies, [
+            oldest_make_place
+            oldest_payloads_make_place
+            only_the_latest_stays
+            withdrawn_handles_name_no_payload
+            filters_let_pass_what_they_say
+            bad_filters_are_refused
+            source_that_ends_says_so
+            channel_keeps_the_latest
         ]);
         $crate::conformance!(@ $backend, shared, losses, [
             full_queue_makes_an_exact_gap

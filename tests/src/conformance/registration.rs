@@ -45,9 +45,9 @@ pub fn values_out_of_range_are_refused(backend: &Backend) {
         ("signal 65", |r| r.signo = 65),
         ("signal 2^31", |r| r.signo = 1 << 31),
         ("mode 0", |r| r.mode = 0),
-        ("mode 3", |r| r.mode = 3),
+        ("mode 9", |r| r.mode = 9),
         ("policy 0", |r| r.policy = 0),
-        ("policy 2", |r| r.policy = 2),
+        ("policy 9", |r| r.policy = 9),
         ("clock 0", |r| r.clock = 0),
         ("clock 2", |r| r.clock = 2),
         ("window", |r| r.window = abi::MAX_WINDOW + 1),
@@ -59,7 +59,13 @@ pub fn values_out_of_range_are_refused(backend: &Backend) {
         ("contradiction", |r| {
             r.flags = abi::REG_PREAD_CONSUME | abi::REG_PREAD_KEEP;
         }),
-        ("reserved0", |r| r.reserved0 = 1),
+        ("capacity below the queue", |r| {
+            (r.queue_len, r.capacity) = (8, 7);
+        }),
+        ("capacity", |r| r.capacity = abi::MAX_QUEUE + 1),
+        ("policy with a queue of 1", |r| {
+            (r.queue_len, r.policy) = (1, abi::POLICY_DROP_OLDEST);
+        }),
         ("reserved[0]", |r| r.reserved[0] = 1),
         ("reserved[1]", |r| r.reserved[1] = 1 << 63),
         ("reserved[2]", |r| r.reserved[2] = 1),

@@ -9,7 +9,7 @@
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
 use rtnotify_core::{
-    machine::{LaneConfig, Machine, Mode, Outcome, Signal, Storage, Subscription},
+    machine::{LaneConfig, Machine, Mode, Outcome, Policy, Signal, Storage, Subscription},
     pool::{Unit, UNIT},
     slots::Slot,
 };
@@ -37,6 +37,7 @@ pub(crate) struct Shape {
     pub(crate) mode: Mode,
     pub(crate) window: u32,
     pub(crate) queue_len: u32,
+    pub(crate) policy: Policy,
     pub(crate) units: usize,
     pub(crate) subscriptions: usize,
     pub(crate) base: u64,
@@ -48,6 +49,7 @@ impl Shape {
             mode,
             window,
             queue_len,
+            policy: Policy::RejectNewest,
             units: 16,
             subscriptions: 4,
             base: 0x123_4567_89ab,
@@ -67,6 +69,7 @@ impl Shape {
                 mode: self.mode,
                 window: self.window,
                 queue_len: self.queue_len,
+                policy: self.policy,
             },
             COOKIE,
             self.base,

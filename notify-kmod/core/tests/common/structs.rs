@@ -39,6 +39,10 @@ pub(crate) fn all() -> Vec<Struct> {
         of::<abi::CreateSource>(),
         of::<abi::DestroySource>(),
         of::<abi::Stats>(),
+        of::<abi::Lane>(),
+        of::<abi::SetMode>(),
+        of::<abi::Arm>(),
+        of::<abi::Read>(),
         of::<abi::Post>(),
     ]
 }
