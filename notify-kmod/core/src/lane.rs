@@ -2,7 +2,7 @@
 
 //! A lane: the queue of one signal number, how it announces events, and what it does when it is full.
 //!
-//! Plain data; what happens to it is in [`super::machine`] and [`super::overflow`].
+//! Plain data; what happens to it is in [`super::machine`] and `overflow`.
 
 use super::{
     abi,
