@@ -7,9 +7,13 @@
 //! on meanwhile, and that neither moves nor frees a claimed event.
 
 use super::{
-    abi, error,
+    abi,
+    arena::{Arena, PAGE},
+    error,
     irq_lock::{new_irq_lock, IrqLock},
     machine::{Claim, Consumer, Counters, Event, SubscriptionId},
+    mapping::{Memory, LARGEST_COPY},
+    pool::Pin,
     registration::{NewLane, Registration},
     subscription::Filter,
     source::{self, Owned},
@@ -46,6 +50,8 @@ pub(crate) struct Client {
 
 struct State {
     registration: Option<KBox<Registration>>,
+    /// Counts registrations, so that what outlives one is not taken for part of the next.
+    generation: u64,
     /// Counters of the registrations that have ended.
     past: Counters,
 }
@@ -56,7 +62,7 @@ impl Client {
         Arc::pin_init(
             pin_init!(Self {
                 state <- new_irq_lock!(
-                    State { registration: None, past: Counters::default() },
+                    State { registration: None, generation: 0, past: Counters::default() },
                     "rtnotify_client"
                 ),
                 readable <- new_poll_condvar!("rtnotify_readable"),
@@ -80,6 +86,7 @@ impl Client {
         unsafe { registration.watch_targets(Self::target_exited, context.cast_mut().cast()) };
         let mut state = self.state.lock();
         state.registration = Some(registration);
+        state.generation += 1;
         Ok(())
     }
 
@@ -293,7 +300,7 @@ impl Client {
                     .registration
                     .as_mut()
                     .ok_or_else(error::not_registered)?;
-                arena = registration.arena_start();
+                arena = registration.arena().clone();
                 let mut room = out.len();
                 for place in &mut claims {
                     let Some(claim) = registration.claim(lane) else {
@@ -321,7 +328,7 @@ impl Client {
             let mut copied = 0;
             for claim in claims.iter().flatten() {
                 // SAFETY: The place is claimed, and `reader` keeps the registration.
-                if unsafe { copy_frame(out, claim, arena) }.is_err() {
+                if unsafe { copy_frame(out, claim, &arena) }.is_err() {
                     fault = true;
                     break;
                 }
@@ -369,7 +376,7 @@ impl Client {
                 Ok((claim, offset)) => (
                     claim,
                     offset,
-                    registration.arena_start(),
+                    registration.arena().clone(),
                     registration.flags,
                 ),
                 Err(e) => {
@@ -381,7 +388,7 @@ impl Client {
             }
         };
         // SAFETY: The place is claimed, and `reader` keeps the registration.
-        let result = unsafe { copy_payload(out, &claim, offset, arena, flags) };
+        let result = unsafe { copy_payload(out, &claim, offset, &arena, flags) };
         let complete = matches!(result, Ok((_, true))) && flags & abi::REG_PREAD_KEEP == 0;
         let mut state = self.state.lock();
         let registration = state
@@ -395,6 +402,98 @@ impl Client {
             registration.machine.unclaim(claim);
         }
         result.map(|(copied, _)| copied)
+    }
+
+    /// Finds the payload that `handle` names and keeps its memory, for showing `len` bytes of it.
+    ///
+    /// The event stays where it is until [`Client::mapped`]. Does not take `reader`: the caller holds the mmap
+    /// lock, and readers access user memory.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN`; `EINVAL` impossible handle, or longer than the payload's pages; `ESTALE`; `ENODATA` there is
+    /// no payload; `ENOMEM`.
+    pub(crate) fn pin(&self, handle: u64, len: usize) -> Result<Memory> {
+        // Whether it is needed turns out under the lock, where nothing can be allocated.
+        let copy = Arena::new(PAGE)?;
+        let mut state = self.state.lock();
+        let generation = state.generation;
+        let registration = state
+            .registration
+            .as_mut()
+            .ok_or_else(error::not_registered)?;
+        let (claim, offset) = registration
+            .machine
+            .claim_handle(handle)
+            .map_err(error::from_handle)?;
+        let record = claim.record;
+        let payload_len = record.payload_len as usize;
+        let result = if !record.is_event() || payload_len == 0 {
+            Err(error::no_payload())
+        } else if offset != 0 || len > payload_len.div_ceil(PAGE) * PAGE {
+            Err(EINVAL)
+        } else if payload_len <= LARGEST_COPY {
+            let value = record.value.to_ne_bytes();
+            let bytes = if record.flags & abi::RECORD_INLINE != 0 {
+                &value[..payload_len]
+            } else {
+                // SAFETY: The place is claimed.
+                unsafe { payload(&claim, registration.arena()) }
+            };
+            // SAFETY: The copy is ours alone.
+            unsafe { copy.write(0..payload_len, bytes) };
+            Ok(Memory::Copy(copy))
+        } else {
+            let end = claim.place.end;
+            // SAFETY: Blocks of such payloads are whole pages, so the rest of the last page is theirs, and
+            // nobody reads behind a payload but the mappings of the same one, which see zeroes already.
+            unsafe { registration.arena().clear(end..end.next_multiple_of(PAGE)) };
+            match registration.machine.pin(&claim) {
+                Some(pin) => Ok(Memory::Pinned {
+                    arena: registration.arena().clone(),
+                    offset: claim.place.start,
+                    pin: Some(pin),
+                    generation,
+                }),
+                None => Err(EBUSY),
+            }
+        };
+        registration.machine.unclaim(claim);
+        result
+    }
+
+    /// The payload that `handle` names is mapped now: that consumes the event if a complete `pread` would.
+    ///
+    /// # Errors
+    ///
+    /// `ESTALE`: another reader has consumed it meanwhile. `ENOTCONN`.
+    pub(crate) fn mapped(&self, handle: u64) -> Result {
+        let mut state = self.state.lock();
+        let registration = state
+            .registration
+            .as_mut()
+            .ok_or_else(error::not_registered)?;
+        if registration.flags & abi::REG_PREAD_KEEP != 0 {
+            return Ok(());
+        }
+        let (claim, _) = registration
+            .machine
+            .claim_handle(handle)
+            .map_err(error::from_handle)?;
+        registration.machine.consume(claim, Consumer::Handle);
+        registration.ring_all();
+        Ok(())
+    }
+
+    /// Gives back the block of a mapping of one of this client's registrations.
+    pub(crate) fn unpin(&self, generation: u64, pin: Pin) {
+        let mut state = self.state.lock();
+        if state.generation != generation {
+            return;
+        }
+        if let Some(registration) = &mut state.registration {
+            registration.machine.unpin(pin);
+        }
     }
 
     /// Whether there is something to read, for `poll`.
@@ -428,8 +527,8 @@ impl Client {
 ///
 /// # Safety
 ///
-/// `claim` holds a place in the arena that starts at `arena`, and keeps it for the duration.
-unsafe fn copy_frame(out: &mut UserSliceWriter, claim: &Claim, arena: *const u8) -> Result {
+/// `claim` holds a place in `arena`, and keeps it for the duration.
+unsafe fn copy_frame(out: &mut UserSliceWriter, claim: &Claim, arena: &Arena) -> Result {
     out.write_slice(&claim.record.to_bytes())?;
     // SAFETY: Promised by the caller.
     let payload = unsafe { payload(claim, arena) };
@@ -447,12 +546,12 @@ unsafe fn copy_payload(
     out: &mut UserSliceWriter,
     claim: &Claim,
     offset: usize,
-    arena: *const u8,
+    arena: &Arena,
     flags: u32,
 ) -> Result<(usize, bool)> {
     let with_record = flags & abi::REG_PREAD_RECORD != 0;
     if !claim.record.is_event() && !with_record {
-        return Err(error::is_gap());
+        return Err(error::no_payload());
     }
     let record = claim.record.to_bytes();
     let value = claim.record.value.to_ne_bytes();
@@ -482,11 +581,7 @@ unsafe fn copy_payload(
 /// # Safety
 ///
 /// As for [`copy_frame`].
-unsafe fn payload<'a>(claim: &'a Claim, arena: *const u8) -> &'a [u8] {
-    if claim.place.is_empty() {
-        return &[];
-    }
-    // SAFETY: The place lies within the arena; it was written before the event could be claimed, and is not
-    // written again while the claim lasts.
-    unsafe { core::slice::from_raw_parts(arena.add(claim.place.start), claim.place.len()) }
+unsafe fn payload<'a>(claim: &Claim, arena: &'a Arena) -> &'a [u8] {
+    // SAFETY: The place is claimed by the caller's promise.
+    unsafe { arena.bytes(claim.place.clone()) }
 }

@@ -19,8 +19,8 @@ pub(crate) fn stale() -> Error {
     error(bindings::ESTALE)
 }
 
-/// The handle names a gap, which has no payload: it must be read as a record.
-pub(crate) fn is_gap() -> Error {
+/// There is no payload: the handle names a note, which must be read as a record, or an empty event.
+pub(crate) fn no_payload() -> Error {
     error(bindings::ENODATA)
 }
 

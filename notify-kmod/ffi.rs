@@ -39,6 +39,19 @@ extern "C" {
     pub(crate) fn rtnotify_process_get() -> *mut bindings::pid;
     pub(crate) fn rtnotify_process_put(process: *mut bindings::pid);
     pub(crate) fn rtnotify_process_is_current(process: *mut bindings::pid) -> bool;
+    pub(crate) fn rtnotify_map_check(
+        vma: *mut bindings::vm_area_struct,
+        handle: *mut u64,
+        len: *mut usize,
+    ) -> ffi::c_int;
+    pub(crate) fn rtnotify_map_insert(
+        vma: *mut bindings::vm_area_struct,
+        memory: *const ffi::c_void,
+    ) -> ffi::c_int;
+    pub(crate) fn rtnotify_map_own(
+        vma: *mut bindings::vm_area_struct,
+        mapping: *mut ffi::c_void,
+    );
     pub(crate) fn rtnotify_file_opened(file: *mut bindings::file);
     pub(crate) fn rtnotify_lock(lock: *mut bindings::spinlock_t) -> ffi::c_ulong;
     pub(crate) fn rtnotify_unlock(lock: *mut bindings::spinlock_t, flags: ffi::c_ulong);

@@ -5,7 +5,7 @@
 //! The kernel's own abstraction of misc devices sets no owner (so that the module could be removed under an
 //! open file) and has neither `poll` nor `flush`; hence a table of our own.
 
-use super::{abi, client::Client, error, ffi, ioctl, source};
+use super::{abi, client::Client, error, ffi, ioctl, mapping::Mapping, source};
 use core::{mem::MaybeUninit, pin::Pin};
 use kernel::{
     bindings,
@@ -82,6 +82,7 @@ static FILE_OPERATIONS: FileOperations = {
         read: Some(read),
         write: Some(write),
         poll: Some(poll),
+        mmap: Some(mmap),
         unlocked_ioctl: Some(unlocked_ioctl),
         compat_ioctl: Some(compat_ioctl),
         ..none
@@ -257,6 +258,22 @@ unsafe extern "C" fn poll(
         events |= bindings::POLLOUT | bindings::POLLWRNORM;
     }
     events
+}
+
+/// # Safety
+///
+/// Called by the kernel as `mmap`.
+unsafe extern "C" fn mmap(
+    file: *mut bindings::file,
+    vma: *mut bindings::vm_area_struct,
+) -> c_int {
+    // SAFETY: The file is open.
+    let client = unsafe { client(file) };
+    // SAFETY: The area is new, and of this file.
+    match unsafe { Mapping::create(client, vma) } {
+        Ok(()) => 0,
+        Err(e) => e.to_errno(),
+    }
 }
 
 /// # Safety

@@ -3,15 +3,16 @@
 //! One registration: the state machine with its memory and its targets. Guarded by the client's state lock.
 
 use super::{
-    abi, error,
+    abi,
+    arena::Arena,
+    error,
     lane::window_from_request,
     machine::{Claim, LaneConfig, Machine, Mode, Outcome, Storage, Subscription},
     pool::{Unit, UNIT},
     slots::Slot,
     target::{Process, Sent, Target},
 };
-use core::ops::Range;
-use kernel::{bindings, ffi::c_void, prelude::*};
+use kernel::{bindings, ffi::c_void, prelude::*, sync::Arc};
 
 /// Kernel memory for the state machine: allocated at registration, charged to the caller's cgroup.
 pub(crate) struct KernelStorage;
@@ -28,27 +29,6 @@ fn filled<T: Default, A: kernel::alloc::Allocator>(len: usize) -> Result<kernel:
         vec.push(T::default(), GFP_KERNEL_ACCOUNT)?;
     }
     Ok(vec)
-}
-
-/// The bytes that payloads lie in.
-///
-/// Only places that the pool has handed out are touched: a poster writes one under the state lock before
-/// anybody can see it, and a reader that has claimed it reads it without that lock.
-pub(crate) struct Arena {
-    bytes: KVVec<u8>,
-}
-
-impl Arena {
-    fn write(&mut self, place: Range<usize>, payload: &[u8]) {
-        if let Some(bytes) = self.bytes.get_mut(place) {
-            bytes.copy_from_slice(payload);
-        }
-    }
-
-    /// Start of the arena, for reading claimed places without the lock.
-    fn start(&self) -> *const u8 {
-        self.bytes.as_ptr()
-    }
 }
 
 /// Whom a lane is rung for.
@@ -142,7 +122,7 @@ impl NewLane {
 /// A registration in force.
 pub(crate) struct Registration {
     pub(crate) machine: Machine<KernelStorage>,
-    arena: Arena,
+    arena: Arc<Arena>,
     /// One for each lane of the machine; room for all that can be added.
     bells: KVec<Bell>,
     process: Process,
@@ -194,8 +174,7 @@ impl Registration {
             Mode::PerEvent => request.flags & abi::REG_PREAD_KEEP != 0,
             Mode::Window | Mode::Coalesced => request.flags & abi::REG_PREAD_CONSUME == 0,
         };
-        let mut bytes = KVVec::new();
-        bytes.resize(units * UNIT, 0, GFP_KERNEL_ACCOUNT)?;
+        let arena = Arc::new(Arena::new(units * UNIT)?, GFP_KERNEL_ACCOUNT)?;
         Ok(KBox::new(
             Self {
                 machine: Machine::new(
@@ -207,7 +186,7 @@ impl Registration {
                     // SAFETY: Just an FFI call.
                     unsafe { bindings::get_random_u64() },
                 ),
-                arena: Arena { bytes },
+                arena,
                 bells,
                 process: Process::current()?,
                 flags: if keep {
@@ -319,9 +298,9 @@ impl Registration {
         }
     }
 
-    /// Start of the arena.
-    pub(crate) fn arena_start(&self) -> *const u8 {
-        self.arena.start()
+    /// The memory of the payloads.
+    pub(crate) fn arena(&self) -> &Arc<Arena> {
+        &self.arena
     }
 
     /// Whether the calling process registered this.
@@ -335,10 +314,11 @@ impl Registration {
         id: super::machine::SubscriptionId,
         event: &super::machine::Event<'_>,
     ) -> bool {
-        let arena = &mut self.arena;
-        let (lane, result) = self
-            .machine
-            .post(id, event, |place| arena.write(place, event.payload));
+        let arena = &self.arena;
+        let (lane, result) = self.machine.post(id, event, |place| {
+            // SAFETY: The machine calls this with the place that it has just allocated.
+            unsafe { arena.write(place, event.payload) }
+        });
         self.ring(lane);
         result.is_ok()
     }

@@ -38,12 +38,14 @@ mod slots;
 #[allow(dead_code, unreachable_pub)]
 mod subscription;
 
+mod arena;
 mod client;
 mod error;
 mod ffi;
 mod file;
 mod ioctl;
 mod irq_lock;
+mod mapping;
 mod producer;
 mod registration;
 mod source;

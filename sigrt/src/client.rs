@@ -393,6 +393,21 @@ impl Client {
         }
     }
 
+    /// Maps the payload that `handle` names: its first `len` bytes, at least 1. Consumes the event if a complete
+    /// [`Client::pread`] would. Over the loopback it is a copy.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` (impossible handle, an offset in it, or longer than the payload), `ESTALE` (names nothing of this
+    /// client's), `ENODATA` (a note or an empty payload), `ENOMEM`, `ENOTCONN`, `EACCES` (not open for reading).
+    pub fn map(&self, handle: u64, len: usize) -> Result<sys::Mapping, Errno> {
+        match self.end()? {
+            _ if len == 0 => Err(Errno::EINVAL),
+            End::Kernel(file) => sys::Mapping::new(file.as_fd(), handle, len),
+            End::Loopback(end) => end.map(handle, len).map(sys::Mapping::copied),
+        }
+    }
+
     /// Posts a batch of frames, each an [`abi::Post`] and its payload, padded to 8 bytes unless last. All are
     /// checked before the first is posted. Returns the bytes taken, fewer only if a driver is busy.
     ///

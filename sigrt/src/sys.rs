@@ -363,6 +363,86 @@ pub(crate) fn device_read_lane(
     Ok(request.read as usize)
 }
 
+/// A payload in memory: mapped by its handle, or over the loopback a copy.
+///
+/// # Invariants
+///
+/// A mapped one starts at `start`, is readable for `mapped` bytes, and is unmapped exactly once.
+#[derive(Debug)]
+pub struct Mapping {
+    start: *const u8,
+    mapped: usize,
+    len: usize,
+    copy: Vec<u8>,
+}
+
+// SAFETY: the memory is only read, and nobody writes it as long as it is mapped.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps `len` bytes, at least 1, of what `handle` names.
+    ///
+    /// # Errors
+    ///
+    /// What the device says.
+    pub(crate) fn new(fd: BorrowedFd<'_>, handle: u64, len: usize) -> Result<Self, Errno> {
+        // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
+        let start = unsafe {
+            libc::mmap64(
+                std::ptr::null_mut(),
+                len,
+                libc::PROT_READ,
+                libc::MAP_SHARED,
+                fd.as_raw_fd(),
+                handle as libc::off64_t,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        // INVARIANT: it has just been mapped.
+        Ok(Self {
+            start: start.cast(),
+            mapped: len,
+            len,
+            copy: Vec::new(),
+        })
+    }
+
+    /// Bytes that are no mapping.
+    pub(crate) fn copied(copy: Vec<u8>) -> Self {
+        Self {
+            start: std::ptr::null(),
+            mapped: 0,
+            len: copy.len(),
+            copy,
+        }
+    }
+}
+
+impl std::ops::Deref for Mapping {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        if self.mapped == 0 {
+            return &self.copy;
+        }
+        // SAFETY: by the invariant it is readable for so long; the device lets nobody write it.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        if self.mapped > 0 {
+            // SAFETY: by the invariant; nothing refers to it any more.
+            unsafe { libc::munmap(self.start.cast_mut().cast(), self.mapped) };
+        }
+    }
+}
+
 /// `pread` with an offset of 64 bits, which is a handle.
 ///
 /// # Errors

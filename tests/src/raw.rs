@@ -164,6 +164,93 @@ pub fn delete_module(name: &CStr) -> Result<(), Errno> {
     Errno::result(done).map(drop)
 }
 
+/// An area of memory that a test has mapped; nothing unmaps it but the test.
+#[derive(Debug)]
+pub struct Area {
+    start: *mut libc::c_void,
+    len: usize,
+}
+
+/// Maps `len` bytes of `fd` with any protection and flags.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn map(
+    fd: BorrowedFd<'_>,
+    len: usize,
+    prot: i32,
+    flags: i32,
+    offset: i64,
+) -> Result<Area, Errno> {
+    // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
+    let start = unsafe {
+        libc::mmap64(
+            std::ptr::null_mut(),
+            len,
+            prot,
+            flags,
+            fd.as_raw_fd(),
+            offset,
+        )
+    };
+    if start == libc::MAP_FAILED {
+        return Err(Errno::last());
+    }
+    Ok(Area { start, len })
+}
+
+impl Area {
+    /// Changes the protection of all of it.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn protect(&self, prot: i32) -> Result<(), Errno> {
+        // SAFETY: nobody holds a reference into it while the test changes it.
+        let done = unsafe { libc::mprotect(self.start, self.len, prot) };
+        Errno::result(done).map(drop)
+    }
+
+    /// Unmaps part of it.
+    pub fn unmap(&self, offset: usize, len: usize) {
+        assert!(offset + len <= self.len);
+        let start = self.start.wrapping_byte_add(offset);
+        // SAFETY: the part lies in the area, and the test does not look at it any more.
+        let done = unsafe { libc::munmap(start, len) };
+        assert_eq!(done, 0);
+    }
+
+    /// What is there; the caller does not look at what it has unmapped.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: readable as long as the test has not unmapped it.
+        unsafe { std::slice::from_raw_parts(self.start.cast(), self.len) }
+    }
+}
+
+/// Gives the pages of `bytes`, not copies of them, to a pipe.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn splice_pages(pipe: &impl AsRawFd, bytes: &[u8]) -> Result<usize, Errno> {
+    let part = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    // SAFETY: the vector describes memory that lives across the call; the kernel only reads it.
+    let done = unsafe {
+        libc::vmsplice(
+            pipe.as_raw_fd(),
+            &raw const part,
+            1,
+            libc::SPLICE_F_NONBLOCK,
+        )
+    };
+    Errno::result(done).map(|n| n as usize)
+}
+
 /// Loads a kernel module from an open file.
 ///
 /// # Errors

@@ -60,7 +60,7 @@
 use super::{
     abi::{self, Record},
     lane::Lane,
-    pool::{Block, Pool, PoolError, Unit},
+    pool::{Block, Pin, Pool, PoolError, Unit},
     slots::{HandleError, Slot, SlotTable, NONE},
     subscription::Filter,
 };
@@ -756,6 +756,18 @@ impl<S: Storage> Machine<S> {
             record,
             place: start..start + record.trailing_len(),
         }
+    }
+
+    /// Keeps the block of a claimed event's payload, whatever becomes of the event; `None` if it has no block, or
+    /// one that is pinned too often. It counts against the quota until it is given back.
+    pub fn pin(&mut self, claim: &Claim) -> Option<Pin> {
+        let block = self.slots.get(claim.slot).block.as_ref()?;
+        self.pool.pin(block)
+    }
+
+    /// Gives back what [`Machine::pin`] of this machine has kept.
+    pub fn unpin(&mut self, pin: Pin) {
+        self.pool.unpin(pin);
     }
 
     /// Puts a claimed event back, unread, in its old place; one that [`Machine::discard`] left to its reader is

@@ -20,6 +20,8 @@ pub struct Unit {
     prev: u32,
     order: u8,
     state: State,
+    /// Mappings that show the block, on top of its owner.
+    pins: u16,
 }
 
 impl Default for Unit {
@@ -29,6 +31,7 @@ impl Default for Unit {
             prev: NONE,
             order: 0,
             state: State::Inside,
+            pins: 0,
         }
     }
 }
@@ -41,6 +44,14 @@ enum State {
     Free,
     /// First unit of an allocated block of `order`.
     Used,
+    /// As `Used`, but its owner has given it back: it is free when the last pin goes.
+    Lingering,
+}
+
+/// Keeps a block from being handed out again, whatever its owner does. It is not `Copy`: giving it back takes it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Pin {
+    first: u32,
 }
 
 /// A block that the pool has handed out. It is not `Copy`: giving it back takes it.
@@ -135,11 +146,32 @@ impl<U: core::ops::DerefMut<Target = [Unit]>> Pool<U> {
         Ok(Block { first })
     }
 
-    /// Takes a block back.
+    /// Pins a block; `None` if it is pinned too often.
+    pub fn pin(&mut self, block: &Block) -> Option<Pin> {
+        let unit = &mut self.units[block.first as usize];
+        unit.pins = unit.pins.checked_add(1)?;
+        Some(Pin { first: block.first })
+    }
+
+    /// Takes a pin back; the block is free then if its owner has given it back and no other pin is left.
+    pub fn unpin(&mut self, pin: Pin) {
+        let unit = &mut self.units[pin.first as usize];
+        unit.pins -= 1;
+        if unit.pins == 0 && unit.state == State::Lingering {
+            unit.state = State::Used;
+            self.free(Block { first: pin.first });
+        }
+    }
+
+    /// Takes a block back; it counts as used as long as it is pinned.
     pub fn free(&mut self, block: Block) {
         let Block { mut first } = block;
         let unit = self.units[first as usize];
         debug_assert_eq!(unit.state, State::Used);
+        if unit.pins > 0 {
+            self.units[first as usize].state = State::Lingering;
+            return;
+        }
         let mut order = unit.order as usize;
         self.used -= 1 << order;
         self.units[first as usize].state = State::Inside;
@@ -165,6 +197,7 @@ impl<U: core::ops::DerefMut<Target = [Unit]>> Pool<U> {
             prev: NONE,
             order: order as u8,
             state: State::Free,
+            pins: 0,
         };
         if head != NONE {
             self.units[head as usize].prev = first;

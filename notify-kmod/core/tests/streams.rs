@@ -16,11 +16,11 @@ use rtnotify_core::{
         Claim, Consumer, Event, LaneConfig, LaneError, Machine, Mode, Policy, Signal,
         SubscriptionId,
     },
-    pool::{Unit, UNIT},
+    pool::{Pin, Unit, UNIT},
     slots::Slot,
     subscription::Filter,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 const SOURCES: u32 = 4;
 
@@ -34,6 +34,9 @@ enum Op {
     Act,
     Hold,
     Release(bool),
+    /// Keeps the payload of the next record in its place, and gives one up.
+    Pin,
+    Unpin,
     Gone(u32),
     SetMode(usize, Mode, u32),
     Limit(usize),
@@ -66,6 +69,8 @@ fn op() -> impl Strategy<Value = Op> {
         8 => Just(Op::Act),
         4 => Just(Op::Hold),
         4 => any::<bool>().prop_map(Op::Release),
+        3 => Just(Op::Pin),
+        2 => Just(Op::Unpin),
         1 => (0..SOURCES).prop_map(Op::Gone),
         1 => (0usize..3, mode(), 1u32..4).prop_map(|(l, m, w)| Op::SetMode(l, m, w)),
         2 => prop_oneof![Just(0usize), 1usize..4, Just(1000)].prop_map(Op::Limit),
@@ -108,6 +113,8 @@ struct World {
     targets: Vec<Target>,
     sources: Vec<Source>,
     held: Vec<Claim>,
+    /// With what must stay at their places.
+    pinned: Vec<(Pin, Range<usize>, Vec<u8>)>,
     last_seq: Vec<u64>,
     delivered: u64,
     named: u64,
@@ -158,6 +165,7 @@ impl World {
             targets: lanes.iter().map(|_| Target::new(1000)).collect(),
             sources,
             held: Vec::new(),
+            pinned: Vec::new(),
             last_seq: vec![0; lanes.len()],
             delivered: 0,
             named: 0,
@@ -366,6 +374,24 @@ impl World {
                     self.release(claim, consume);
                 }
             }
+            Op::Pin => {
+                if let Some(claim) = self.machine.claim() {
+                    let place = claim.place.clone();
+                    if let Some(pin) = self.machine.pin(&claim) {
+                        let bytes = self.arena[place.clone()].to_vec();
+                        self.pinned.push((pin, place, bytes));
+                    } else {
+                        assert!(place.is_empty());
+                    }
+                    self.machine.unclaim(claim);
+                }
+            }
+            Op::Unpin => {
+                if !self.pinned.is_empty() {
+                    let (pin, ..) = self.pinned.remove(0);
+                    self.machine.unpin(pin);
+                }
+            }
             Op::Gone(number) => {
                 let source = &mut self.sources[number as usize];
                 if source.id.take().is_some() {
@@ -396,6 +422,13 @@ impl World {
             + c.lost_superseded;
         assert_eq!(c.posted, c.consumed + self.machine.queued() + lost);
         assert_eq!(c.consumed, self.delivered);
+        for (_, place, bytes) in &self.pinned {
+            assert_eq!(
+                self.arena[place.clone()],
+                *bytes,
+                "a pinned payload changed"
+            );
+        }
         // A lane that has something has somebody who will come for it.
         if self.held.is_empty() {
             for index in 0..self.targets.len() {
@@ -424,6 +457,10 @@ impl World {
         }
         self.check();
         assert!(self.machine.is_empty());
+        while let Some((pin, ..)) = self.pinned.pop() {
+            assert!(self.machine.quota_used() > 0, "pinned blocks count");
+            self.machine.unpin(pin);
+        }
         assert_eq!(self.machine.quota_used(), 0);
         for source in &self.sources {
             assert!(
@@ -470,4 +507,33 @@ proptest! {
         }
         world.finish();
     }
+}
+
+/// A gap ends before an event that a reader holds, though the reader may still be the slower one.
+#[test]
+fn gap_does_not_reach_over_what_a_reader_holds() {
+    let lane = LaneConfig {
+        signo: 40,
+        mode: Mode::Window,
+        window: 1,
+        queue_len: 4,
+        policy: Policy::DropOldest,
+    };
+    let mut world = World::new(&[lane], &[Filter::default()], 0);
+    for _ in 0..6 {
+        world.post(0, 0, None, 0);
+    }
+    let gap = world.machine.claim().unwrap();
+    let four = world.machine.claim().unwrap();
+    assert!(gap.record.is_gap() && four.record.source_seq == 4);
+    world.machine.unclaim(gap);
+    world.post(0, 0, None, 0);
+    world.machine.unclaim(four);
+    let mut seen = Vec::new();
+    while let Some(claim) = world.machine.claim() {
+        let record = claim.record;
+        seen.push((record.source_seq, record.is_gap().then_some(record.value)));
+        world.release(claim, true);
+    }
+    assert_eq!(seen, [(1, Some(3)), (4, None), (5, Some(6)), (7, None)]);
 }

@@ -17,6 +17,7 @@
 //!   thread runs: one that breaks its promise may be killed. Dispatchers of this crate never do.
 //! - A signal handler must not call into the broker: the thread that it interrupts may hold the lock.
 //! - There are no driver sources.
+//! - Mapping a payload copies it, and so does not keep its share of the quota.
 //!
 //! # Lock order
 //!
@@ -504,6 +505,12 @@ impl Connection {
         self.may_read()?;
         let mut state = self.shared.lock();
         state.registration(self.id)?.pread(buffer, handle)
+    }
+
+    pub(crate) fn map(&self, handle: u64, len: usize) -> Result<Vec<u8>, Errno> {
+        self.may_read().map_err(|_| Errno::EACCES)?;
+        let mut state = self.shared.lock();
+        state.registration(self.id)?.map(handle, len)
     }
 
     pub(crate) fn poll(&self, timeout: Option<Duration>) -> Result<Readiness, Errno> {

@@ -23,6 +23,9 @@ use rtnotify_core::subscription::Filter;
 use super::ringer::Ringer;
 use crate::sys::Tid;
 
+/// Bytes that mappings are made of.
+const PAGE: usize = 4096;
+
 /// The machine's arrays on the heap.
 #[derive(Debug)]
 pub(super) struct Heap;
@@ -341,6 +344,41 @@ impl Registration {
             self.machine.unclaim(claim);
         }
         Ok(used)
+    }
+
+    /// The payload that a handle names, as one would see it mapped.
+    pub(super) fn map(&mut self, handle: u64, len: usize) -> Result<Vec<u8>, Errno> {
+        let (claim, offset) = self.machine.claim_handle(handle).map_err(|e| match e {
+            HandleError::Invalid => Errno::EINVAL,
+            HandleError::Stale | HandleError::Busy => Errno::ESTALE,
+        })?;
+        let record = claim.record;
+        let payload_len = record.payload_len as usize;
+        let wrong = if !record.is_event() || payload_len == 0 {
+            Some(Errno::ENODATA)
+        } else if offset != 0 || len > payload_len.next_multiple_of(PAGE) {
+            Some(Errno::EINVAL)
+        } else {
+            None
+        };
+        if let Some(errno) = wrong {
+            self.machine.unclaim(claim);
+            return Err(errno);
+        }
+        let inline = record.value.to_ne_bytes();
+        let mut bytes = if record.flags & abi::RECORD_INLINE != 0 {
+            inline[..payload_len].to_vec()
+        } else {
+            self.arena[claim.place.clone()].to_vec()
+        };
+        bytes.resize(len, 0);
+        if self.pread_consumes {
+            self.machine.consume(claim, Consumer::Handle);
+            self.ring_all();
+        } else {
+            self.machine.unclaim(claim);
+        }
+        Ok(bytes)
     }
 
     /// Sends the signals that any lane needs.

@@ -11,6 +11,7 @@ pub mod handles;
 pub mod lanes;
 pub mod lifecycle;
 pub mod losses;
+pub mod mappings;
 pub mod policies;
 pub mod registration;
 pub mod sources;
@@ -107,6 +108,11 @@ macro_rules! conformance {
             stale_handles_name_nothing
             forged_handles_name_nothing
             foreign_handles_name_nothing
+        ]);
+        $crate::conformance!(@ $backend, shared, mappings, [
+            mapping_shows_one_payload
+            mapping_can_keep_the_event
+            bad_mappings_are_refused
         ]);
         $crate::conformance!(@ $backend, shared, writes, [
             garbage_posts_nothing

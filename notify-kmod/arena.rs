@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The memory that the payloads of a registration lie in.
+//!
+//! The pool of the state machine says who may touch which place. A poster writes a place that it was given,
+//! under the client's state lock, before anybody can see it; a reader that has claimed the event, or a mapping
+//! that pins its block, reads it without the lock. Nobody else touches it meanwhile, so the memory itself needs
+//! no lock. It is whole pages, zero at first, and lives until the last mapping is gone.
+
+use core::{ops::Range, ptr::NonNull};
+use kernel::{bindings, ffi::c_void, prelude::*};
+
+/// Bytes in a page.
+pub(crate) const PAGE: usize = bindings::PAGE_SIZE;
+
+/// Vmalloc memory that starts with a page.
+///
+/// # Invariants
+///
+/// `start` points to `len` initialised bytes that `_memory` owns and nobody else refers to.
+pub(crate) struct Arena {
+    start: NonNull<u8>,
+    len: usize,
+    _memory: VVec<u8>,
+}
+
+// SAFETY: The memory is only reached through places, whose use the pool coordinates.
+unsafe impl Send for Arena {}
+// SAFETY: As above.
+unsafe impl Sync for Arena {}
+
+impl Arena {
+    /// `len` zero bytes, in whole pages.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new(len: usize) -> Result<Self> {
+        let len = len.div_ceil(PAGE).max(1) * PAGE;
+        let mut memory = VVec::new();
+        memory.resize(len, 0, GFP_KERNEL_ACCOUNT)?;
+        // INVARIANT: The vector has just been filled and is never touched again.
+        Ok(Self {
+            start: NonNull::new(memory.as_mut_ptr()).ok_or(ENOMEM)?,
+            len,
+            _memory: memory,
+        })
+    }
+
+    /// Copies `payload` to a place of its length.
+    ///
+    /// # Safety
+    ///
+    /// The pool has just handed out the place, and nobody has been told of it.
+    pub(crate) unsafe fn write(&self, place: Range<usize>, payload: &[u8]) {
+        if place.len() != payload.len() || place.end > self.len {
+            return;
+        }
+        // SAFETY: The place lies in the memory.
+        let to = unsafe { self.start.as_ptr().add(place.start) };
+        // SAFETY: Both are valid for that length; the caller promises that nobody else looks there.
+        unsafe { core::ptr::copy_nonoverlapping(payload.as_ptr(), to, payload.len()) };
+    }
+
+    /// Clears a place.
+    ///
+    /// # Safety
+    ///
+    /// It belongs to a block of the caller's, behind the payload, where nobody reads.
+    pub(crate) unsafe fn clear(&self, place: Range<usize>) {
+        if place.start > place.end || place.end > self.len {
+            return;
+        }
+        // SAFETY: The place lies in the memory.
+        let to = unsafe { self.start.as_ptr().add(place.start) };
+        // SAFETY: It is valid for that length; the caller promises that nobody reads there.
+        unsafe { core::ptr::write_bytes(to, 0, place.len()) };
+    }
+
+    /// The bytes of a place.
+    ///
+    /// # Safety
+    ///
+    /// It is claimed or pinned, so that nobody writes there, for as long as the result is used.
+    pub(crate) unsafe fn bytes(&self, place: Range<usize>) -> &[u8] {
+        if place.start > place.end || place.end > self.len {
+            return &[];
+        }
+        // SAFETY: The place lies in the memory.
+        let from = unsafe { self.start.as_ptr().add(place.start) };
+        // SAFETY: It is valid for that length and initialised; the caller promises that nobody writes there.
+        unsafe { core::slice::from_raw_parts(from, place.len()) }
+    }
+
+    /// The address of a byte, for mapping the pages from there on.
+    pub(crate) fn address(&self, offset: usize) -> *const c_void {
+        // The result is only handed on; it points into the memory for every offset of a block.
+        self.start.as_ptr().wrapping_add(offset).cast()
+    }
+}
