@@ -15,6 +15,7 @@ use super::{
     mapping::{Memory, LARGEST_COPY},
     pool::Pin,
     registration::{NewLane, Registration},
+    sigio::SigIo,
     subscription::Filter,
     source::{self, Owned},
 };
@@ -41,6 +42,8 @@ pub(crate) struct Client {
     state: IrqLock<State>,
     #[pin]
     readable: PollCondVar,
+    /// Whom to send `SIGIO` when something becomes readable.
+    pub(crate) sigio: SigIo,
     #[pin]
     reader: Mutex<()>,
     /// Sources that this file created.
@@ -66,6 +69,7 @@ impl Client {
                     "rtnotify_client"
                 ),
                 readable <- new_poll_condvar!("rtnotify_readable"),
+                sigio: SigIo::new(),
                 reader <- new_mutex!((), "rtnotify_reader"),
                 owned <- new_mutex!(KVec::new(), "rtnotify_owned"),
             }),
@@ -227,21 +231,32 @@ impl Client {
 
     /// A source is gone; it no longer lists this client. Its end becomes part of the stream.
     pub(crate) fn source_gone(&self, number: u32, last: u64, time_ns: u64) {
-        if let Some(registration) = &mut self.state.lock().registration {
-            registration.source_gone(number, last, time_ns);
-        }
-        self.readable.notify_all();
+        let _ = self.queue(|registration| registration.source_gone(number, last, time_ns));
     }
 
     /// Delivers an event to one subscription; any context. Returns whether it was accepted.
     pub(crate) fn deliver(&self, id: SubscriptionId, event: &Event<'_>) -> bool {
-        let accepted = match &mut self.state.lock().registration {
-            Some(registration) => registration.post(id, event),
-            None => false,
-        };
         // A refused event can have put out a gap, which is readable too.
+        self.queue(|registration| registration.post(id, event))
+            .unwrap_or(false)
+    }
+
+    /// Adds to what is queued, and tells who waits for something to read; any context. `None`: not registered.
+    fn queue<T>(&self, add: impl FnOnce(&mut Registration) -> T) -> Option<T> {
+        let (result, edge) = match &mut self.state.lock().registration {
+            Some(registration) => {
+                let was_empty = registration.machine.is_empty();
+                let result = add(registration);
+                (Some(result), was_empty && !registration.machine.is_empty())
+            }
+            None => (None, false),
+        };
         self.readable.notify_all();
-        accepted
+        // Only when there was nothing before: who reads until `EAGAIN` misses none, and signals cannot pile up.
+        if edge {
+            self.sigio.raise();
+        }
+        result
     }
 
     /// `read`: whole frames, as many as fit, consuming them; from the lane of a signal number, or with 0 from

@@ -83,6 +83,7 @@ static FILE_OPERATIONS: FileOperations = {
         write: Some(write),
         poll: Some(poll),
         mmap: Some(mmap),
+        fasync: Some(fasync),
         unlocked_ioctl: Some(unlocked_ioctl),
         compat_ioctl: Some(compat_ioctl),
         ..none
@@ -274,6 +275,19 @@ unsafe extern "C" fn mmap(
         Ok(()) => 0,
         Err(e) => e.to_errno(),
     }
+}
+
+/// # Safety
+///
+/// Called by the kernel as `fasync`: `O_ASYNC` is being set or cleared, or the file is about to be released.
+unsafe extern "C" fn fasync(fd: c_int, file: *mut bindings::file, on: c_int) -> c_int {
+    from_result(|| {
+        // SAFETY: The file is open.
+        let client = unsafe { client(file) };
+        // SAFETY: It is the client's own file, and the arguments are the kernel's.
+        unsafe { client.sigio.change(fd, file, on) }?;
+        Ok(0)
+    })
 }
 
 /// # Safety

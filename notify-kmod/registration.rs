@@ -6,7 +6,7 @@ use super::{
     abi,
     arena::Arena,
     error,
-    lane::window_from_request,
+    lane::{announcement, window_from_request},
     machine::{Claim, LaneConfig, Machine, Mode, Outcome, Storage, Subscription},
     pool::{Unit, UNIT},
     slots::Slot,
@@ -48,7 +48,7 @@ impl Bell {
     ///
     /// `EINVAL`, `ESRCH`.
     fn new(signo: u32, tid: i32, failover: i32) -> Result<Self> {
-        if !(abi::FIRST_SIGNAL..=abi::LAST_SIGNAL).contains(&signo) || tid < 0 || failover < 0 {
+        if !abi::may_register_signal(signo) || tid < 0 || failover < 0 {
             return Err(EINVAL);
         }
         let signo = signo as u16;
@@ -255,6 +255,7 @@ impl Registration {
             0 => config.window,
             window => window_from_request(window).ok_or(EINVAL)?,
         };
+        let (mode, window) = announcement(config.signo, mode, window).ok_or(EINVAL)?;
         self.machine.set_mode(index, mode, window);
         self.ring(index);
         Ok(())

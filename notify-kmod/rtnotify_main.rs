@@ -48,6 +48,7 @@ mod irq_lock;
 mod mapping;
 mod producer;
 mod registration;
+mod sigio;
 mod source;
 mod target;
 mod timer;

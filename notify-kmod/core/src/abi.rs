@@ -42,6 +42,46 @@ pub const FIRST_SIGNAL: u32 = 34;
 /// Last realtime signal number.
 pub const LAST_SIGNAL: u32 = 64;
 
+/// Standard signals that cannot be registered: `KILL` and `STOP` cannot be blocked or handled, `CONT` acts when
+/// it is sent, and the others report an error of the very instruction (`include/linux/signal.h`). The numbers
+/// are those of every architecture that Rust in the kernel supports.
+const REFUSED_SIGNALS: [u32; 9] = [
+    4,  // ILL
+    5,  // TRAP
+    7,  // BUS
+    8,  // FPE
+    9,  // KILL
+    11, // SEGV
+    18, // CONT
+    19, // STOP
+    31, // SYS
+];
+
+/// Whether the kernel keeps at most one pending signal of this number, and what that came with may be lost.
+///
+/// Such a doorbell names no event, since it can stand for several, even of several registrations. So a lane of
+/// a standard signal has a window of 1, and [`MODE_PER_EVENT`] is refused for it.
+#[must_use]
+pub const fn is_standard_signal(signo: u32) -> bool {
+    signo >= 1 && signo <= 31
+}
+
+/// Whether [`Register::signo`] may be this.
+#[must_use]
+pub const fn may_register_signal(signo: u32) -> bool {
+    if !is_standard_signal(signo) {
+        return signo >= FIRST_SIGNAL && signo <= LAST_SIGNAL;
+    }
+    let mut index = 0;
+    while index < REFUSED_SIGNALS.len() {
+        if REFUSED_SIGNALS[index] == signo {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
 /// Queue length used when [`Register::queue_len`] is 0.
 pub const DEFAULT_QUEUE: u32 = 1024;
 /// Payload quota used when [`Register::quota`] is 0.
@@ -206,7 +246,8 @@ abi_struct! {
         flags: u32 = 4,
         /// Out: `RTNOTIFY_ABI_VERSION` of the implementation.
         abi: u32 = 8,
-        /// Realtime signal number, 34 to 64.
+        /// Signal number: a realtime one, 34 to 64, or a standard one other than `KILL`, `STOP`, `CONT` and those
+        /// that report an error of the instruction, which has a window of 1 and no per-event mode.
         signo: u32 = 12,
         /// Target thread of the calling process, as `gettid` gives it; 0: the calling thread.
         target_tid: i32 = 16,
@@ -609,12 +650,12 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
     (
         "FIRST_SIGNAL",
         FIRST_SIGNAL as u64,
-        "First signal number that may be registered.",
+        "First realtime signal number that may be registered.",
     ),
     (
         "LAST_SIGNAL",
         LAST_SIGNAL as u64,
-        "Last signal number that may be registered.",
+        "Last realtime signal number.",
     ),
     ("DEFAULT_QUEUE", DEFAULT_QUEUE as u64, "Queue length for 0."),
     ("DEFAULT_QUOTA", DEFAULT_QUOTA, "Quota for 0."),

@@ -72,10 +72,16 @@ impl LaneConfig {
         if !(least..=abi::MAX_QUEUE).contains(&queue_len) {
             return None;
         }
+        let signo = u16::try_from(signo).ok()?;
+        let (mode, window) = announcement(
+            signo,
+            Mode::from_request(mode)?,
+            window_from_request(window)?,
+        )?;
         Some(Self {
-            signo: u16::try_from(signo).ok()?,
-            mode: Mode::from_request(mode)?,
-            window: window_from_request(window)?,
+            signo,
+            mode,
+            window,
             queue_len,
             policy,
         })
@@ -93,6 +99,16 @@ impl Mode {
             _ => None,
         }
     }
+}
+
+/// How a lane of that signal number announces events when it is asked for `mode` and `window`; `None` if it
+/// cannot. A standard signal names no event and has a window of 1; see [`abi::is_standard_signal`].
+#[must_use]
+pub fn announcement(signo: u16, mode: Mode, window: u32) -> Option<(Mode, u32)> {
+    if !abi::is_standard_signal(signo.into()) {
+        return Some((mode, window));
+    }
+    (mode != Mode::PerEvent).then_some((mode, 1))
 }
 
 /// A window, or the default for 0; `None` if it is too large.

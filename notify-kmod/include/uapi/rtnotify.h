@@ -43,10 +43,10 @@
 /* Shortest timer period. */
 #define RTNOTIFY_MIN_TIMER_PERIOD_NS 20000
 
-/* First signal number that may be registered. */
+/* First realtime signal number that may be registered. */
 #define RTNOTIFY_FIRST_SIGNAL 34
 
-/* Last signal number that may be registered. */
+/* Last realtime signal number. */
 #define RTNOTIFY_LAST_SIGNAL 64
 
 /* Queue length for 0. */
@@ -209,7 +209,9 @@ struct rtnotify_record {
  * @size: Size of this structure.
  * @flags: RTNOTIFY_REG_*.
  * @abi: Out: RTNOTIFY_ABI_VERSION of the implementation.
- * @signo: Realtime signal number, 34 to 64.
+ * @signo: Signal number: a realtime one, 34 to 64, or a standard one other
+ *  than KILL, STOP, CONT and those that report an error of the instruction,
+ *  which has a window of 1 and no per-event mode.
  * @target_tid: Target thread of the calling process, as gettid gives it; 0:
  *  the calling thread.
  * @failover_tid: Thread that takes over when the target exits; 0: none.

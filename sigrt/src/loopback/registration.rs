@@ -67,7 +67,7 @@ fn or_default<T: PartialOrd + Default + Copy>(value: T, default: T, max: T) -> R
 
 /// Whether a signal number may be registered.
 fn check_signal(signo: u32) -> Result<i32, Errno> {
-    if (abi::FIRST_SIGNAL..=abi::LAST_SIGNAL).contains(&signo) {
+    if abi::may_register_signal(signo) {
         Ok(signo as i32)
     } else {
         Err(Errno::EINVAL)
@@ -190,13 +190,12 @@ impl Registration {
         }
         let mode = Mode::from_request(request.mode).ok_or(Errno::EINVAL)?;
         let index = self.lane(request.signo)?;
+        let config = self.machine.lane_config(index).ok_or(Errno::ENOENT)?;
         let window = match request.window {
-            0 => self
-                .machine
-                .lane_config(index)
-                .map_or(1, |lane| lane.window),
+            0 => config.window,
             window => lane::window_from_request(window).ok_or(Errno::EINVAL)?,
         };
+        let (mode, window) = lane::announcement(config.signo, mode, window).ok_or(Errno::EINVAL)?;
         self.machine.set_mode(index, mode, window);
         self.ring(index);
         Ok(())

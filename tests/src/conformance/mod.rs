@@ -15,6 +15,7 @@ pub mod mappings;
 pub mod policies;
 pub mod registration;
 pub mod sources;
+pub mod standard;
 pub mod writes;
 
 /// Makes a `#[test]` of every case, for the backend that `$backend()` returns.
@@ -89,6 +90,15 @@ macro_rules! conformance {
             bad_filters_are_refused
             source_that_ends_says_so
             channel_keeps_the_latest
+        ]);
+        $crate::conformance!(@ $backend, shared, standard, [
+            standard_signals_are_accepted
+            standard_signal_rings_once
+            standard_doorbell_stands_for_all
+            stream_standard
+        ]);
+        $crate::conformance!(@ $backend, isolated, standard, [
+            stream_standard_limited
         ]);
         $crate::conformance!(@ $backend, shared, losses, [
             full_queue_makes_an_exact_gap

@@ -38,7 +38,9 @@ pub fn values_out_of_range_are_refused(backend: &Backend) {
     let client = backend.open(Access::Read, false);
     let bad: &[(&str, Spoil)] = &[
         ("signal 0", |r| r.signo = 0),
-        ("SIGUSR1", |r| r.signo = 10),
+        ("SIGUSR1 per event", |r| {
+            (r.signo, r.mode) = (10, abi::MODE_PER_EVENT);
+        }),
         ("SIGKILL", |r| r.signo = 9),
         ("the C library's", |r| r.signo = 32),
         ("the C library's other", |r| r.signo = 33),
