@@ -44,12 +44,7 @@ impl SigIo {
     /// # Safety
     ///
     /// `file` is the file that owns this list, and the arguments are those of the file operation `fasync`.
-    pub(crate) unsafe fn change(
-        &self,
-        fd: c_int,
-        file: *mut bindings::file,
-        on: c_int,
-    ) -> Result {
+    pub(crate) unsafe fn change(&self, fd: c_int, file: *mut bindings::file, on: c_int) -> Result {
         // SAFETY: `file` is open by the caller's promise, the list lives as long as `self`; the file is off the
         // list before its client goes, since the kernel takes it off before it calls `release`.
         let ret = unsafe { bindings::fasync_helper(fd, file, on, self.list.get()) };

@@ -7,14 +7,21 @@
 //! - [`harness`]: what is tested, watchdogs, tests in processes of their own.
 //! - [`rig`]: a subscriber at the level of the device's own interface.
 //! - [`ledger`]: accounts for every event.
-//! - [`raw`]: system calls that tests need and programs do not; the only module with `unsafe`.
+//! - [`raw`]: system calls that tests need and programs do not; [`asynchronous`]: those of `O_ASYNC`; [`tracer`]:
+//!   counting a child's system calls. The only modules with `unsafe`.
+//! - [`examples`]: builds the C examples.
 
 #![deny(unsafe_code)]
 #![expect(clippy::missing_panics_doc, reason = "a test that fails panics")]
 
+#[expect(unsafe_code, reason = "system calls")]
+pub mod asynchronous;
 pub mod conformance;
+pub mod examples;
 pub mod harness;
 pub mod ledger;
 #[expect(unsafe_code, reason = "the one place for system calls")]
 pub mod raw;
 pub mod rig;
+#[expect(unsafe_code, reason = "system calls")]
+pub mod tracer;

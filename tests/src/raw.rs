@@ -4,12 +4,13 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
+use nix::sys::signal::SigSet;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 
@@ -279,6 +280,20 @@ pub fn forge_signal(pid: i32, signo: i32, value: u64) -> io::Result<()> {
     }
 }
 
+/// Sends a signal without a value to a whole process, as anybody of the same user can.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn send_signal(pid: i32, signo: i32) -> io::Result<()> {
+    // SAFETY: no memory is involved.
+    if unsafe { libc::kill(pid, signo) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 /// The processor's cycle counter, or nanoseconds where there is none to read.
 #[must_use]
 pub fn cycles() -> u64 {
@@ -298,6 +313,108 @@ pub fn cycles() -> u64 {
         now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
     }
 }
+
+/// What the handler of [`catch_value`] was given last.
+static CAUGHT: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn store_value(
+    _signo: i32,
+    info: *const libc::siginfo_t,
+    _context: *const libc::c_void,
+) {
+    // SAFETY: the system passes a valid siginfo to a handler with SA_SIGINFO.
+    let info = unsafe { &*info };
+    // SAFETY: only signals that carry a value are sent to this handler.
+    let value = unsafe { info.si_value() };
+    CAUGHT.store(value.sival_ptr as u64, Ordering::Relaxed);
+}
+
+/// Installs a handler that keeps the value of the signal for [`caught`].
+///
+/// # Panics
+///
+/// If the number cannot have one.
+pub fn catch_value(signo: i32) {
+    let handler: extern "C" fn(i32, *const libc::siginfo_t, *const libc::c_void) = store_value;
+    // SAFETY: all fields of the structure may be zero.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler as libc::sighandler_t;
+    action.sa_flags = libc::SA_SIGINFO;
+    // SAFETY: the handler only stores to an atomic; the action lives across the call.
+    let done = unsafe { libc::sigaction(signo, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(done, 0);
+}
+
+/// The value that was caught since the last call, or 0.
+#[must_use]
+pub fn caught() -> u64 {
+    CAUGHT.swap(0, Ordering::Relaxed)
+}
+
+/// The signals that the calling thread blocks, but for `signo`.
+#[must_use]
+pub fn mask_without(signo: i32) -> libc::sigset_t {
+    let mut mask = SigSet::empty().as_ref().to_owned();
+    // SAFETY: a null new mask only asks; the old one is valid for writing.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut mask) };
+    // SAFETY: the set is initialised; a bad number is only refused.
+    unsafe { libc::sigdelset(&raw mut mask, signo) };
+    mask
+}
+
+/// Sleeps with that mask until a handler has run.
+pub fn suspend(mask: &libc::sigset_t) {
+    // SAFETY: the set is initialised and lives across the call.
+    unsafe { libc::sigsuspend(mask) };
+}
+
+/// A `signalfd` for one signal, which the reader blocks.
+#[derive(Debug)]
+pub struct SignalFile(OwnedFd);
+
+impl SignalFile {
+    /// Opens it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn open(signo: i32) -> Result<Self, Errno> {
+        let mut set = SigSet::empty().as_ref().to_owned();
+        // SAFETY: the set is initialised; a bad number is only refused.
+        unsafe { libc::sigaddset(&raw mut set, signo) };
+        // SAFETY: the set is initialised and lives across the call.
+        let fd = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC) };
+        let fd = Errno::result(fd)?;
+        // SAFETY: the kernel has just made this descriptor for us alone.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Takes up to 32 signals with one system call, waiting for the first; returns their values.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn take(&self, values: &mut [u64; 32]) -> Result<usize, Errno> {
+        const WORDS: usize = size_of::<libc::signalfd_siginfo>() / size_of::<u64>();
+        let mut infos = [[0_u64; WORDS]; 32];
+        // SAFETY: the array is as long as the call is told.
+        let got = unsafe {
+            libc::read(
+                self.0.as_raw_fd(),
+                infos.as_mut_ptr().cast(),
+                size_of_val(&infos),
+            )
+        };
+        let count = Errno::result(got)? as usize / size_of_val(&infos[0]);
+        for (value, info) in values.iter_mut().zip(&infos[..count]) {
+            *value = info[VALUE_WORD];
+        }
+        Ok(count)
+    }
+}
+
+/// Where `ssi_ptr` lies in a `signalfd_siginfo`, in words.
+const VALUE_WORD: usize = std::mem::offset_of!(libc::signalfd_siginfo, ssi_ptr) / size_of::<u64>();
 
 /// Memory that a process shares with the children that it forks.
 #[derive(Debug)]

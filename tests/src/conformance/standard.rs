@@ -45,13 +45,13 @@ pub fn standard_signals_are_accepted(backend: &Backend) {
             let mut asked = usr1();
             (asked.signo, asked.window) = (signo, window);
             let result = client.register(&mut asked);
-            match REFUSED.iter().find(|(refused, _)| *refused == signo as i32) {
-                Some((_, why)) => assert_eq!(result, Err(Errno::EINVAL), "{signo}: {why}"),
-                None => {
-                    assert_eq!(result, Ok(()), "{signo}");
-                    assert_eq!(asked.window, 1, "{signo}: the window in force");
-                    client.unregister().unwrap();
-                }
+            let refused = REFUSED.iter().find(|(number, _)| *number == signo as i32);
+            if let Some((_, why)) = refused {
+                assert_eq!(result, Err(Errno::EINVAL), "{signo}: {why}");
+            } else {
+                assert_eq!(result, Ok(()), "{signo}");
+                assert_eq!(asked.window, 1, "{signo}: the window in force");
+                client.unregister().unwrap();
             }
         }
         let mut asked = request(abi::MODE_PER_EVENT);
