@@ -11,6 +11,7 @@ mod demo;
 mod guest;
 mod kconfig;
 mod kernel;
+mod man;
 mod module;
 mod paths;
 mod run;
@@ -108,6 +109,9 @@ enum Action {
         #[arg(long, value_name = "DIR|TARBALL")]
         source: Option<PathBuf>,
     },
+    /// Make the manual pages of the device and of the producer interface from
+    /// the documentation; prints their files.
+    Man,
     /// Remove everything from the cache: sources, tools and kernels.
     CleanCache,
 }
@@ -238,6 +242,11 @@ fn act(action: Action) -> Result<u8> {
             source,
         } => {
             bench::command(place, source.as_deref(), json.as_deref())?;
+        }
+        Action::Man => {
+            for page in man::command()? {
+                println!("{}", page.display());
+            }
         }
         Action::CleanCache => {
             let cache = paths::cache()?;

@@ -16,7 +16,7 @@ use crate::run::{output, run, shown, step};
 use crate::splat::Severity;
 use crate::tally::{CargoTest, Tally};
 use crate::vm::{self, Machine, Outcome, Output, Stream};
-use crate::{demo, paths};
+use crate::{demo, paths, tools};
 
 /// Which of the two places to test in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -72,6 +72,7 @@ fn native(tally: &mut Tally) {
     tally.check("formatting", || {
         run(cargo().args(["fmt", "--all", "--check"]))
     });
+    tally.check("tools for the tests", tools::for_native_tests);
     let module_tests = ["--features", "rtnotify-tests/module"];
     tally.check("Clippy", || {
         let mut command = cargo();
@@ -133,7 +134,11 @@ fn cargo_test(command: &mut Command) -> Result<(CargoTest, bool)> {
 /// All that runs in the guest.
 fn guest(flavor: Flavor, source: Option<&Path>, tally: &mut Tally) {
     let after_kernel = ["the module", "the module under Clippy"];
-    let after_module = ["tests in the guest", "the demo in the guest"];
+    let after_module = [
+        "tests in the guest",
+        "the demo in the guest",
+        "the C examples build",
+    ];
     let Some(kernel) = tally.check("the guest's kernel", || kernel::provide(flavor, source)) else {
         let why = "there is no kernel";
         tally.impossible(&after_kernel, why);
@@ -146,6 +151,13 @@ fn guest(flavor: Flavor, source: Option<&Path>, tally: &mut Tally) {
     let modules = tally.check(after_kernel[0], || module::provide(&kernel, PRODUCT, false));
     tally.check(after_kernel[1], || module::provide(&kernel, PRODUCT, true));
     if let Some(modules) = &modules {
+        // In the guest, where compilers are slow, they would be built otherwise.
+        tally.check("the C examples build", || {
+            tools::for_native_tests()?;
+            let mut command = cargo();
+            command.args(["test", "-p", "rtnotify-tests", "--features", "module"]);
+            run(command.args(["--test", "c_examples"]))
+        });
         if let Err(error) = guest_tests(&kernel, modules, tally) {
             println!("{error:#}");
             tally.fail(after_module[0]);

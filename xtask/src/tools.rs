@@ -376,6 +376,24 @@ fn rust_library(sysroot: &Path, release: &str, cache: &Path) -> Result<PathBuf> 
     Ok(directory.join(relative))
 }
 
+/// Finds or installs what the tests on this machine need besides a Rust toolchain: both C compilers, for the C
+/// examples, and groff, for the manual pages.
+pub(crate) fn for_native_tests() -> Result<()> {
+    let mut missing = Vec::new();
+    let mut need = |present: bool, what: &'static str, package: &'static str| {
+        if !present {
+            missing.push(Missing { what, package });
+        }
+    };
+    need(have("gcc"), "gcc", "gcc");
+    need(have("make"), "make", "make");
+    // The tests know the names of Debian's packages of one version, too.
+    let clang = have("clang") || (11..40).any(|version| have(&format!("clang-{version}")));
+    need(clang, "clang", "clang");
+    need(have("groff"), "groff", "groff-base");
+    apt::install(&missing)
+}
+
 /// Finds or installs QEMU; its program name.
 pub(crate) fn qemu() -> Result<OsString> {
     let program = "qemu-system-x86_64";
