@@ -83,7 +83,7 @@ impl Client {
             .open(path)?;
         Ok(Self {
             end: End::Kernel(file),
-            pid: std::process::id(),
+            pid: sys::process_id(),
         })
     }
 
@@ -91,7 +91,7 @@ impl Client {
     pub fn loopback(broker: &Broker, access: Access, blocking: bool) -> Result<Self, Errno> {
         Ok(Self {
             end: End::Loopback(broker.connect(access, blocking)?),
-            pid: std::process::id(),
+            pid: sys::process_id(),
         })
     }
 
@@ -123,7 +123,7 @@ impl Client {
     }
 
     fn end(&self) -> Result<&End, Errno> {
-        if std::process::id() == self.pid {
+        if sys::process_id() == self.pid {
             Ok(&self.end)
         } else {
             Err(Errno::EOWNERDEAD)

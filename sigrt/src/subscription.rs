@@ -17,7 +17,7 @@ use crate::device::{Device, SourceRef};
 use crate::dispatcher::{self, Control};
 use crate::error::{Error, Result};
 use crate::signal::Lease;
-use crate::sys::Tid;
+use crate::sys::{self, Tid};
 
 /// How the device announces events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -240,7 +240,7 @@ impl SubscriptionBuilder {
                 lease,
                 client,
             }),
-            pid: std::process::id(),
+            pid: sys::process_id(),
         })
     }
 }
@@ -355,7 +355,7 @@ impl fmt::Debug for Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let Some(live) = self.live.take() else { return };
-        if std::process::id() != self.pid {
+        if sys::process_id() != self.pid {
             // The thread exists in the parent only, and locks may be held for ever here.
             std::mem::forget(live);
             return;

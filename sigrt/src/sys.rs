@@ -12,6 +12,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::time::Duration;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use nix::errno::Errno;
 use rtnotify_core::abi;
@@ -219,7 +220,7 @@ pub fn queue_signal(tid: Tid, signo: i32, value: u64) -> Result<(), Errno> {
         value,
         pad: [0; 12],
     };
-    let pid = std::process::id() as i32;
+    let pid = process_id() as i32;
     // SAFETY: the info is as large as the kernel reads and lives across the call.
     let done = unsafe {
         libc::syscall(
@@ -239,10 +240,77 @@ pub fn queue_signal(tid: Tid, signo: i32, value: u64) -> Result<(), Errno> {
 ///
 /// `ESRCH` for no such thread; `EAGAIN` for a realtime signal over the limit.
 pub fn signal_thread(tid: Tid, signo: i32) -> Result<(), Errno> {
-    let pid = std::process::id() as i32;
+    let pid = process_id() as i32;
     // SAFETY: no memory is involved.
     let done = unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, signo) };
     Errno::result(done).map(drop)
+}
+
+/// Number of this process, without a system call where it is known already: whether a descriptor is still this
+/// process's own is asked for every event.
+///
+/// It is kept in a page that the kernel clears in the child of a fork, however that is made (`MADV_WIPEONFORK`,
+/// `madvise(2)`).
+#[must_use]
+pub fn process_id() -> u32 {
+    let Some(kept) = wiped_on_fork() else {
+        return std::process::id();
+    };
+    match kept.load(Ordering::Relaxed) {
+        0 => {
+            let id = std::process::id();
+            kept.store(id, Ordering::Relaxed);
+            id
+        }
+        id => id,
+    }
+}
+
+/// A word that is 0 at first, and again in the child of a fork; `None` where the kernel does not offer that.
+fn wiped_on_fork() -> Option<&'static AtomicU32> {
+    /// Null until the page is there. The child inherits it, so it is made once.
+    static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(core::ptr::null_mut());
+
+    let mut page = PAGE.load(Ordering::Acquire);
+    if page.is_null() {
+        let made = map_wiped_on_fork()?;
+        page = match PAGE.compare_exchange(page, made, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => made,
+            Err(others) => {
+                // SAFETY: this thread made the mapping, and nobody else knows it.
+                unsafe { libc::munmap(made.cast(), size_of::<AtomicU32>()) };
+                others
+            }
+        };
+    }
+    // SAFETY: what is kept is a whole mapped page, zeroed, aligned, never unmapped and only used as an atomic.
+    Some(unsafe { &*page })
+}
+
+fn map_wiped_on_fork() -> Option<*mut AtomicU32> {
+    // The system rounds it up to a page.
+    let len = size_of::<AtomicU32>();
+    // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
+    let page = unsafe {
+        libc::mmap(
+            core::ptr::null_mut(),
+            len,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if page == libc::MAP_FAILED {
+        return None;
+    }
+    // SAFETY: the mapping was just made and nobody else knows it.
+    if unsafe { libc::madvise(page, len, libc::MADV_WIPEONFORK) } != 0 {
+        // SAFETY: as above.
+        unsafe { libc::munmap(page, len) };
+        return None;
+    }
+    Some(page.cast())
 }
 
 /// Number of the calling thread.

@@ -141,4 +141,19 @@ mod tests {
         let call = libc::SYS_getppid;
         assert_eq!(sections, [vec![call, call], vec![], vec![call]]);
     }
+
+    #[test]
+    fn asking_for_the_process_makes_no_system_call() {
+        let before = sigrt::sys::process_id();
+        assert_eq!(before, std::process::id());
+        let sections = trace(|meter| {
+            // A child has a number of its own.
+            let first = meter.count(sigrt::sys::process_id);
+            assert_eq!(first, std::process::id());
+            assert_ne!(first, before);
+            assert_eq!(meter.count(sigrt::sys::process_id), first);
+        });
+        assert_eq!(sections, [vec![libc::SYS_getpid], vec![]]);
+        assert_eq!(sigrt::sys::process_id(), before);
+    }
 }

@@ -133,6 +133,7 @@ fn measure(backend: &Backend, way: &Way, burst: usize) -> usize {
                 received.extend_from_slice(&buffer[..got]);
             }
         }
+        set_nonblocking(&rig, true);
         rig.ledger.book_all(&received);
         assert_eq!(rig.ledger.events, (ROUNDS * burst) as u64);
         let _ = rig.take_pending();
@@ -262,8 +263,14 @@ fn polling(rig: &Rig) -> Receive<'_> {
     })
 }
 
+/// Sets or clears `O_NONBLOCK`.
+fn set_nonblocking(rig: &Rig, on: bool) {
+    let mut flags = OFlag::from_bits_retain(fcntl(fd(rig), FcntlArg::F_GETFL).unwrap());
+    flags.set(OFlag::O_NONBLOCK, on);
+    fcntl(fd(rig), FcntlArg::F_SETFL(flags)).unwrap();
+}
+
 fn blocking(rig: &Rig) -> Receive<'_> {
-    let flags = OFlag::from_bits_retain(fcntl(fd(rig), FcntlArg::F_GETFL).unwrap());
-    fcntl(fd(rig), FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK)).unwrap();
+    set_nonblocking(rig, false);
     Box::new(|buffer, _| rig.subscriber.read(buffer).unwrap())
 }

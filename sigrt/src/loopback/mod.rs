@@ -67,7 +67,7 @@ impl Broker {
     pub fn new() -> Self {
         Self {
             shared: Arc::new(Shared {
-                pid: std::process::id(),
+                pid: sys::process_id(),
                 state: Mutex::new(State {
                     clients: HashMap::new(),
                     sources: BTreeMap::new(),
@@ -83,7 +83,7 @@ impl Broker {
 
     /// Opens it once more.
     pub(crate) fn connect(&self, access: Access, blocking: bool) -> Result<Connection, Errno> {
-        if std::process::id() != self.shared.pid {
+        if sys::process_id() != self.shared.pid {
             return Err(Errno::EOWNERDEAD);
         }
         let mut state = self.shared.lock();
@@ -125,7 +125,7 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // In a forked child the thread does not exist, and the mutex may be locked for ever.
-        if std::process::id() != self.pid {
+        if sys::process_id() != self.pid {
             return;
         }
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -566,7 +566,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if std::process::id() != self.shared.pid {
+        if sys::process_id() != self.shared.pid {
             return;
         }
         let mut state = self.shared.lock();
