@@ -23,7 +23,7 @@ const LEN: usize = 24;
 /// A record and its payload.
 const FRAME: usize = abi::Record::BYTES + LEN;
 /// Bursts of each size.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 3;
 /// Sizes of the bursts; the second is longer than the window.
 const BURSTS: [usize; 2] = [1, 64];
 
