@@ -12,7 +12,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::time::Duration;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use nix::errno::Errno;
 use rtnotify_core::abi;
@@ -270,10 +270,17 @@ pub fn process_id() -> u32 {
 fn wiped_on_fork() -> Option<&'static AtomicU32> {
     /// Null until the page is there. The child inherits it, so it is made once.
     static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(core::ptr::null_mut());
+    static REFUSED: AtomicBool = AtomicBool::new(false);
 
     let mut page = PAGE.load(Ordering::Acquire);
     if page.is_null() {
-        let made = map_wiped_on_fork()?;
+        if REFUSED.load(Ordering::Relaxed) {
+            return None;
+        }
+        let Some(made) = map_wiped_on_fork() else {
+            REFUSED.store(true, Ordering::Relaxed);
+            return None;
+        };
         page = match PAGE.compare_exchange(page, made, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => made,
             Err(others) => {
