@@ -93,6 +93,7 @@ macro_rules! conformance {
         ]);
         $crate::conformance!(@ $backend, shared, standard, [
             standard_signals_are_accepted
+            standard_lane_stays_one
             standard_signal_rings_once
             standard_doorbell_stands_for_all
             stream_standard

@@ -65,6 +65,18 @@ pub fn standard_signals_are_accepted(backend: &Backend) {
     assert_eq!(result, Err(Errno::EINVAL), "not corrected silently");
 }
 
+/// Switching modes changes nothing about that.
+pub fn standard_lane_stays_one(backend: &Backend) {
+    let mut rig = Rig::new(backend, usr1());
+    let refused = rig.subscriber.set_mode(0, abi::MODE_PER_EVENT, 0);
+    assert_eq!(refused, Err(Errno::EINVAL));
+    rig.subscriber.set_mode(0, abi::MODE_WINDOW, 8).unwrap();
+    rig.post_many(20);
+    assert_eq!(rig.stats().signals_sent, 1);
+    assert_eq!(rig.take_pending(), 1);
+    rig.settle();
+}
+
 /// A burst is one doorbell; every event is in the queue; after the drain the next event rings again.
 pub fn standard_signal_rings_once(backend: &Backend) {
     let mut rig = Rig::new(backend, usr1());
