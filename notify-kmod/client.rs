@@ -7,12 +7,15 @@
 //! on meanwhile, and that neither moves nor frees a claimed event.
 
 use super::{
-    abi, error,
+    abi, error, inspect,
     irq_lock::{new_irq_lock, IrqLock},
+    limits::{Charge, Resource},
     machine::{Claim, Consumer, Counters, Event, SubscriptionId},
     registration::{NewLane, Registration},
     subscription::Filter,
     source::{self, Owned},
+    target::Process,
+    trace,
 };
 use kernel::{
     bindings,
@@ -33,15 +36,21 @@ const BATCH: usize = 8;
 /// An open file.
 #[pin_data]
 pub(crate) struct Client {
+    /// Never used again while the module is loaded.
+    pub(crate) number: u64,
+    /// The process that opened the file.
+    pub(crate) opener: Process,
+    /// The open file, charged to the user who opened it.
+    pub(crate) charge: Charge,
     #[pin]
     state: IrqLock<State>,
     #[pin]
     readable: PollCondVar,
     #[pin]
     reader: Mutex<()>,
-    /// Sources that this file created.
+    /// Sources that this file created, each charged to the user who did.
     #[pin]
-    pub(crate) owned: Mutex<KVec<Owned>>,
+    pub(crate) owned: Mutex<KVec<(Owned, Charge)>>,
 }
 
 struct State {
@@ -51,10 +60,19 @@ struct State {
 }
 
 impl Client {
-    /// A client without a registration.
+    /// A client without a registration, listed.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`: more than the user may have. `ENOMEM`.
     pub(crate) fn new() -> Result<Arc<Self>> {
-        Arc::pin_init(
+        let charge = Charge::new(Resource::Clients, 1)?;
+        let opener = Process::current()?;
+        let client = Arc::pin_init(
             pin_init!(Self {
+                number: inspect::next_client(),
+                opener,
+                charge,
                 state <- new_irq_lock!(
                     State { registration: None, past: Counters::default() },
                     "rtnotify_client"
@@ -64,7 +82,14 @@ impl Client {
                 owned <- new_mutex!(KVec::new(), "rtnotify_owned"),
             }),
             GFP_KERNEL_ACCOUNT,
-        )
+        )?;
+        inspect::add_client(client.clone())?;
+        Ok(client)
+    }
+
+    /// Looks at the state; `look` must not sleep.
+    pub(crate) fn with_registration<T>(&self, look: impl FnOnce(&Registration) -> T) -> Option<T> {
+        self.state.lock().registration.as_deref().map(look)
     }
 
     /// Registers; see `docs/abi.md`.
@@ -73,7 +98,7 @@ impl Client {
         if self.state.lock().registration.is_some() {
             return Err(EBUSY);
         }
-        let mut registration = Registration::new(request)?;
+        let mut registration = Registration::new(request, self.number)?;
         let context: *const Self = &*self;
         // SAFETY: The registration is dropped by `unregister_locked`, at the latest when the file is released,
         // which is before the client is.
@@ -145,6 +170,7 @@ impl Client {
         state.past = state.past.plus(*registration.machine.counters());
         drop(state);
         self.readable.notify_all();
+        trace::discarded(self.number, discarded);
         Ok((registration, discarded))
     }
 
@@ -175,9 +201,10 @@ impl Client {
             drop(self.unregister_locked());
         }
         let owned = core::mem::take(&mut *self.owned.lock());
-        for source in owned {
+        for (source, _charge) in owned {
             source.remove();
         }
+        inspect::remove_client(self.number);
     }
 
     /// Subscribes; see `docs/abi.md`.
@@ -282,6 +309,7 @@ impl Client {
     /// Reads what is queued; the caller holds `reader`. 0: nothing is.
     fn read_queued(&self, out: &mut UserSliceWriter, lane: Option<usize>) -> Result<usize> {
         let mut done = 0;
+        let mut records = 0;
         let mut fault = false;
         let mut full = false;
         while !fault && !full {
@@ -333,8 +361,10 @@ impl Client {
                 .registration
                 .as_mut()
                 .ok_or_else(error::not_registered)?;
+            records += copied;
             for (index, claim) in claims.into_iter().flatten().enumerate() {
                 if index < copied {
+                    trace::taken(self.number, &claim.record);
                     registration.machine.consume(claim, Consumer::Read);
                 } else {
                     registration.machine.unclaim(claim);
@@ -342,6 +372,7 @@ impl Client {
             }
         }
         if done > 0 {
+            trace::read(self.number, 0, records, done);
             if let Some(registration) = &mut self.state.lock().registration {
                 registration.ring_all();
             }
@@ -389,12 +420,16 @@ impl Client {
             .as_mut()
             .ok_or_else(error::not_registered)?;
         if complete {
+            trace::taken(self.number, &claim.record);
             registration.machine.consume(claim, Consumer::Handle);
             registration.ring_all();
         } else {
             registration.machine.unclaim(claim);
         }
-        result.map(|(copied, _)| copied)
+        drop(state);
+        let (copied, _) = result?;
+        trace::read(self.number, handle, complete.into(), copied);
+        Ok(copied)
     }
 
     /// Whether there is something to read, for `poll`.

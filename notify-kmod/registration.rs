@@ -5,10 +5,12 @@
 use super::{
     abi, error,
     lane::window_from_request,
+    limits::{Charge, Resource},
     machine::{Claim, LaneConfig, Machine, Mode, Outcome, Storage, Subscription},
     pool::{Unit, UNIT},
     slots::Slot,
     target::{Process, Sent, Target},
+    trace,
 };
 use core::ops::Range;
 use kernel::{bindings, ffi::c_void, prelude::*};
@@ -147,6 +149,10 @@ pub(crate) struct Registration {
     bells: KVec<Bell>,
     process: Process,
     pub(crate) flags: u32,
+    /// Number of the client, for tracing.
+    client: u64,
+    /// The memory, charged to the user who registered.
+    _charge: Charge,
 }
 
 impl Registration {
@@ -154,8 +160,8 @@ impl Registration {
     ///
     /// # Errors
     ///
-    /// `EINVAL`, `ESRCH`, `ENOMEM`; see `docs/abi.md`.
-    pub(crate) fn new(request: &mut abi::Register) -> Result<KBox<Self>> {
+    /// `EINVAL`, `ESRCH`, `EDQUOT`, `ENOMEM`; see `docs/abi.md`.
+    pub(crate) fn new(request: &mut abi::Register, client: u64) -> Result<KBox<Self>> {
         if request.flags & !abi::REG_FLAGS != 0
             || request.flags & abi::REG_PREAD_CONSUME != 0
                 && request.flags & abi::REG_PREAD_KEEP != 0
@@ -194,6 +200,11 @@ impl Registration {
             Mode::PerEvent => request.flags & abi::REG_PREAD_KEEP != 0,
             Mode::Window | Mode::Coalesced => request.flags & abi::REG_PREAD_CONSUME == 0,
         };
+        let memory = size_of::<Self>()
+            + units * (UNIT + size_of::<Unit>())
+            + request.capacity as usize * size_of::<Slot>()
+            + abi::MAX_SUBSCRIPTIONS * size_of::<Subscription>();
+        let charge = Charge::new(Resource::Bytes, memory as u64)?;
         let mut bytes = KVVec::new();
         bytes.resize(units * UNIT, 0, GFP_KERNEL_ACCOUNT)?;
         Ok(KBox::new(
@@ -215,6 +226,8 @@ impl Registration {
                 } else {
                     request.flags & !abi::REG_PREAD_KEEP
                 },
+                client,
+                _charge: charge,
             },
             GFP_KERNEL_ACCOUNT,
         )?)
@@ -340,6 +353,11 @@ impl Registration {
             .machine
             .post(id, event, |place| arena.write(place, event.payload));
         self.ring(lane);
+        if let Err(loss) = result {
+            if let Some((source, ..)) = self.machine.subscription(id.place()) {
+                trace::refuse(self.client, source, event.source_seq, loss);
+            }
+        }
         result.is_ok()
     }
 
@@ -404,6 +422,19 @@ impl Registration {
             }
         }
         state
+    }
+
+    /// Bytes of payload that may be queued.
+    pub(crate) fn quota(&self) -> usize {
+        self.arena.bytes.len()
+    }
+
+    /// The numbers of a lane's target and its failover in the calling process's pid namespace; 0: none.
+    pub(crate) fn tids(&self, lane: usize) -> [i32; 2] {
+        self.bells.get(lane).map_or([0; 2], |bell| {
+            let tid = |target: &Option<Target>| target.as_ref().map_or(0, Target::tid);
+            bell.targets.each_ref().map(tid)
+        })
     }
 
     /// Takes the targets' still pending doorbells off their queues. May sleep.
