@@ -5,7 +5,7 @@
 //! The kernel's own abstraction of misc devices sets no owner (so that the module could be removed under an
 //! open file) and has neither `poll` nor `flush`; hence a table of our own.
 
-use super::{abi, client::Client, error, ffi, inspect, ioctl, source};
+use super::{abi, client::Client, error, ffi, inspect, ioctl, memory::Memory, source};
 use core::{mem::MaybeUninit, pin::Pin};
 use kernel::{
     bindings,
@@ -186,7 +186,7 @@ fn write_posts(buffer: UserPtr, len: usize) -> Result<usize> {
     if len > abi::MAX_WRITE {
         return Err(EMSGSIZE);
     }
-    let mut bytes = KVVec::new();
+    let mut bytes = Memory::new();
     UserSlice::new(buffer, len).read_all(&mut bytes, GFP_KERNEL_ACCOUNT)?;
 
     let mut rest: &[u8] = &bytes;

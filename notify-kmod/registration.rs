@@ -6,7 +6,11 @@ use super::{
     abi, error,
     lane::window_from_request,
     limits::{Charge, Resource},
+    abi, error,
+    lane::window_from_request,
+    limits::{Charge, Resource},
     machine::{Claim, LaneConfig, Machine, Mode, Outcome, Storage, Subscription},
+    memory::Memory,
     pool::{Unit, UNIT},
     slots::Slot,
     target::{Process, Sent, Target},
@@ -19,13 +23,13 @@ use kernel::{bindings, ffi::c_void, prelude::*};
 pub(crate) struct KernelStorage;
 
 impl Storage for KernelStorage {
-    type Slots = KVVec<Slot>;
-    type Units = KVVec<Unit>;
-    type Subscriptions = KVec<Subscription>;
+    type Slots = Memory<Slot>;
+    type Units = Memory<Unit>;
+    type Subscriptions = Memory<Subscription>;
 }
 
-fn filled<T: Default, A: kernel::alloc::Allocator>(len: usize) -> Result<kernel::alloc::Vec<T, A>> {
-    let mut vec = kernel::alloc::Vec::with_capacity(len, GFP_KERNEL_ACCOUNT)?;
+fn filled<T: Default>(len: usize) -> Result<Memory<T>> {
+    let mut vec = Memory::with_capacity(len, GFP_KERNEL_ACCOUNT)?;
     for _ in 0..len {
         vec.push(T::default(), GFP_KERNEL_ACCOUNT)?;
     }
@@ -37,7 +41,7 @@ fn filled<T: Default, A: kernel::alloc::Allocator>(len: usize) -> Result<kernel:
 /// Only places that the pool has handed out are touched: a poster writes one under the state lock before
 /// anybody can see it, and a reader that has claimed it reads it without that lock.
 pub(crate) struct Arena {
-    bytes: KVVec<u8>,
+    bytes: Memory<u8>,
 }
 
 impl Arena {
@@ -205,7 +209,7 @@ impl Registration {
             + request.capacity as usize * size_of::<Slot>()
             + abi::MAX_SUBSCRIPTIONS * size_of::<Subscription>();
         let charge = Charge::new(Resource::Bytes, memory as u64)?;
-        let mut bytes = KVVec::new();
+        let mut bytes = Memory::new();
         bytes.resize(units * UNIT, 0, GFP_KERNEL_ACCOUNT)?;
         Ok(KBox::new(
             Self {

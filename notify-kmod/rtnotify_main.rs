@@ -46,6 +46,7 @@ mod inspect;
 mod ioctl;
 mod irq_lock;
 mod limits;
+mod memory;
 mod producer;
 mod registration;
 mod source;

@@ -316,9 +316,9 @@ pub(crate) fn find(number: u32) -> Result<Arc<Source>> {
 /// `ENOMEM`.
 pub(crate) fn list(first: u32) -> Result<KVec<abi::SourceInfo>> {
     let registry = REGISTRY.lock();
-    let mut infos = KVec::with_capacity(registry.sources.len(), GFP_KERNEL)?;
+    let mut infos = KVec::with_capacity(registry.sources.len(), GFP_KERNEL_ACCOUNT)?;
     for source in registry.sources.iter().filter(|s| s.number >= first) {
-        infos.push(source.info(), GFP_KERNEL)?;
+        infos.push(source.info(), GFP_KERNEL_ACCOUNT)?;
     }
     Ok(infos)
 }
