@@ -7,12 +7,14 @@
 //! - [`harness`]: what is tested, watchdogs, tests in processes of their own.
 //! - [`rig`]: a subscriber at the level of the device's own interface.
 //! - [`ledger`]: accounts for every event.
+//! - [`guest`]: what only the test guest has: other users, module parameters, `fdinfo`.
 //! - [`raw`]: system calls that tests need and programs do not; the only module with `unsafe`.
 
 #![deny(unsafe_code)]
 #![expect(clippy::missing_panics_doc, reason = "a test that fails panics")]
 
 pub mod conformance;
+pub mod guest;
 pub mod harness;
 pub mod ledger;
 #[expect(unsafe_code, reason = "the one place for system calls")]
