@@ -6,6 +6,7 @@
 //! Every test runs in a process of its own, and none beside another: they set parameters of the module.
 
 use std::fs;
+use std::iter;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -193,6 +194,35 @@ fn charges_are_exact_under_concurrency_and_kill() {
             queue_len: 16,
             ..request(abi::MODE_WINDOW)
         };
+        // As many of each as an ordinary user gets, who has never had any.
+        let exhaust = || {
+            let held: Vec<_> = iter::from_fn(|| open().ok()).collect();
+            assert!(refused(open()));
+            let made = |client: &&Client| client.create_source(&mut user_source(8)).is_ok();
+            let sources = held.iter().filter(made).count();
+            assert_eq!(
+                held[0].create_source(&mut user_source(8)),
+                Err(Errno::EDQUOT)
+            );
+            let registered = |client: &&Client| client.register(&mut small()).is_ok();
+            let registrations = held.iter().filter(registered).count();
+            (held.len(), sources, registrations)
+        };
+        let found = Shared::new(3);
+        as_user(OTHER_USER, || {
+            let (files, sources, registrations) = exhaust();
+            for (word, n) in found.words().iter().zip([files, sources, registrations]) {
+                word.store(n as u64, Ordering::Relaxed);
+            }
+        });
+        let found: Vec<_> = found
+            .words()
+            .iter()
+            .map(|w| w.load(Ordering::Relaxed) as usize)
+            .collect();
+        let untouched = (found[0], found[1], found[2]);
+        assert_eq!((untouched.0, untouched.1), (LIMIT as usize, LIMIT as usize));
+        assert!((4..8).contains(&untouched.2), "{untouched:?}");
         for round in 0..3 {
             let before = shared.words()[1].load(Ordering::Relaxed);
             let children: Vec<_> = (0..4)
@@ -241,19 +271,7 @@ fn charges_are_exact_under_concurrency_and_kill() {
             assert!(shared.words()[2].load(Ordering::Relaxed) > 0);
             // The whole of each limit is there again: a process that has been waited for holds nothing.
             as_user(USER, || {
-                let held: Vec<_> = (0..LIMIT)
-                    .map(|n| open().unwrap_or_else(|e| panic!("{n} in round {round}: {e}")))
-                    .collect();
-                assert!(refused(open()));
-                for client in &held {
-                    let _ = create_source(client, 8);
-                }
-                let result = held[0].create_source(&mut user_source(8));
-                assert_eq!(result, Err(Errno::EDQUOT));
-                for client in &held[..7] {
-                    client.register(&mut small()).unwrap();
-                }
-                assert_eq!(held[7].register(&mut small()), Err(Errno::EDQUOT));
+                assert_eq!(exhaust(), untouched, "after round {round}");
             });
         }
         drop(limits);
