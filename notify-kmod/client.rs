@@ -12,8 +12,8 @@ use super::{
     limits::{Charge, Resource},
     machine::{Claim, Consumer, Counters, Event, SubscriptionId},
     registration::{NewLane, Registration},
-    subscription::Filter,
     source::{self, Owned},
+    subscription::Filter,
     target::Process,
     trace,
 };
@@ -87,8 +87,8 @@ impl Client {
         Ok(client)
     }
 
-    /// Looks at the state; `look` must not sleep.
-    pub(crate) fn with_registration<T>(&self, look: impl FnOnce(&Registration) -> T) -> Option<T> {
+    /// Looks at the registration, if there is one; `look` must not sleep.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Registration) -> T) -> Option<T> {
         self.state.lock().registration.as_deref().map(look)
     }
 

@@ -6,7 +6,13 @@
 //! without; so lines of one file can be of slightly different moments, while the counters of one client are of
 //! one. Lock order: the table of clients, then whatever is locked for a client or a source.
 
-use super::{abi, client::Client, machine::Mode, source};
+use super::{
+    abi,
+    client::Client,
+    machine::{Mode, Policy},
+    registration::Registration,
+    source,
+};
 use core::ops::Deref;
 use kernel::{
     bindings, error::from_result, ffi::c_int, fmt, prelude::*, seq_file::SeqFile, seq_print,
@@ -20,7 +26,7 @@ mod c {
     }
 }
 
-/// Every open file, by ascending number.
+/// Every open file.
 struct Clients {
     all: KVVec<Arc<Client>>,
     next: u64,
@@ -144,7 +150,7 @@ impl fmt::Display for Source {
 }
 
 /// The counters of `rtnotify_stats` by their names there.
-fn counters(stats: &abi::Stats) -> [(&'static str, u64); 17] {
+fn counters(stats: &abi::Stats) -> [(&'static str, u64); 19] {
     [
         ("posted", stats.posted),
         ("consumed", stats.consumed),
@@ -153,6 +159,8 @@ fn counters(stats: &abi::Stats) -> [(&'static str, u64); 17] {
         ("lost_quota", stats.lost_quota),
         ("lost_too_large", stats.lost_too_large),
         ("lost_discarded", stats.lost_discarded),
+        ("lost_oldest", stats.lost_oldest),
+        ("lost_superseded", stats.lost_superseded),
         ("gaps", stats.gaps),
         ("signals_sent", stats.signals_sent),
         ("signals_refused", stats.signals_refused),
@@ -170,6 +178,15 @@ fn mode_name(mode: Mode) -> &'static str {
     match mode {
         Mode::PerEvent => "per-event",
         Mode::Window => "window",
+        Mode::Coalesced => "coalesced",
+    }
+}
+
+fn policy_name(policy: Policy) -> &'static str {
+    match policy {
+        Policy::RejectNewest => "reject-newest",
+        Policy::DropOldest => "drop-oldest",
+        Policy::LatestOnly => "latest-only",
     }
 }
 
@@ -179,33 +196,41 @@ pub(crate) fn show_fdinfo(out: &SeqFile, client: &Client) {
     seq_print!(out, "abi:\t{}\n", abi::ABI_VERSION);
     seq_print!(out, "client:\t{}\n", client.number);
     seq_print!(out, "state:\t{}\n", State(stats.state));
-    let registered = client.with_registration(|r| (r.tids(), r.quota()));
-    if let Some(([target, failover], quota)) = registered {
-        seq_print!(out, "target:\t{target}\n");
-        seq_print!(out, "failover:\t{failover}\n");
+    if let Some(quota) = client.look(Registration::quota) {
         seq_print!(out, "quota:\t{quota}\n");
     }
     for (name, value) in counters(&stats) {
         seq_print!(out, "{name}:\t{value}\n");
     }
     for lane in 0..abi::MAX_LANES {
-        if let Some((config, queued)) = client.with_registration(|r| r.machine.lane(lane)).flatten()
-        {
-            seq_print!(
-                out,
-                "lane:\tsigno={} mode={} window={} queued={queued} queue_len={}\n",
-                config.signo,
-                mode_name(config.mode),
-                config.window,
-                config.queue_len
-            );
-        }
+        let Some((config, queued, [target, failover])) = client
+            .look(|r| {
+                let config = r.machine.lane_config(lane)?;
+                Some((config, r.machine.lane_len(lane)?, r.tids(lane)))
+            })
+            .flatten()
+        else {
+            continue;
+        };
+        seq_print!(
+            out,
+            "lane:\tsigno={} target={target} failover={failover} mode={} window={}",
+            config.signo,
+            mode_name(config.mode),
+            config.window
+        );
+        seq_print!(
+            out,
+            " policy={} queued={queued} queue_len={}\n",
+            policy_name(config.policy),
+            config.queue_len
+        );
     }
     for place in 0..abi::MAX_SUBSCRIPTIONS {
         if let Some((source, signo, cookie)) = client
-            .with_registration(|r| {
+            .look(|r| {
                 let (source, lane, cookie) = r.machine.subscription(place)?;
-                Some((source, r.machine.lane(lane)?.0.signo, cookie))
+                Some((source, r.machine.lane_config(lane)?.signo, cookie))
             })
             .flatten()
         {

@@ -260,10 +260,15 @@ impl Registration {
     pub(crate) fn add_lane(&mut self, lane: NewLane) -> Result<(), (Error, NewLane)> {
         match self.machine.add_lane(lane.config) {
             // There is room for as many bells as lanes, so nothing is allocated and nothing fails.
-            Ok(_) => self
-                .bells
-                .push_within_capacity(lane.bell)
-                .map_err(|e| (ENOSPC, NewLane { config: lane.config, bell: e.0 })),
+            Ok(_) => self.bells.push_within_capacity(lane.bell).map_err(|e| {
+                (
+                    ENOSPC,
+                    NewLane {
+                        config: lane.config,
+                        bell: e.0,
+                    },
+                )
+            }),
             Err(e) => Err((error::from_lane(e), lane)),
         }
     }

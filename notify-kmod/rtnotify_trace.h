@@ -19,7 +19,9 @@
 	((reason) ? __print_flags(reason, "|",			\
 				  { 1, "queue-full" },		\
 				  { 2, "quota" },		\
-				  { 4, "too-large" }) :		\
+				  { 4, "too-large" },		\
+				  { 8, "oldest" },		\
+				  { 16, "superseded" }) :	\
 		    "discarded")
 
 TRACE_EVENT(post,

@@ -29,6 +29,8 @@ fn counters(stats: &abi::Stats) -> BTreeMap<&'static str, u64> {
         ("lost_quota", stats.lost_quota),
         ("lost_too_large", stats.lost_too_large),
         ("lost_discarded", stats.lost_discarded),
+        ("lost_oldest", stats.lost_oldest),
+        ("lost_superseded", stats.lost_superseded),
         ("gaps", stats.gaps),
         ("signals_sent", stats.signals_sent),
         ("signals_refused", stats.signals_refused),
@@ -62,8 +64,11 @@ fn fdinfo_says_what_stats_says() {
             let mut asked = request(abi::MODE_PER_EVENT);
             asked.window = 3;
             asked.queue_len = 8;
+            asked.capacity = 16;
             asked.quota = 4096;
             asked.cookie = 0xfeed;
+            // The second lane's signal as well as the rig's own.
+            std::mem::forget(sys::block(&SignalSet::asynchronous()));
             let (tell, told) = mpsc::channel();
             thread::spawn(move || {
                 std::mem::forget(sys::block(&SignalSet::asynchronous()));
@@ -88,14 +93,34 @@ fn fdinfo_says_what_stats_says() {
             assert_eq!(stats.stale, 1);
             assert_eq!(seen.number("abi"), u64::from(abi::ABI_VERSION));
             assert_eq!(seen.one("state"), "registered");
-            assert_eq!(seen.number("target"), sys::gettid() as u64);
-            assert_eq!(seen.number("failover"), asked.failover_tid as u64);
             assert_eq!(seen.number("quota"), 4096);
-            let lane = format!(
-                "signo={} mode=per-event window=3 queued=8 queue_len=8",
-                asked.signo
+            // Another lane, of the other kind.
+            let mut lane = abi::Lane {
+                size: abi::Lane::BYTES as u32,
+                signo: asked.signo + 1,
+                mode: abi::MODE_COALESCED,
+                queue_len: 4,
+                policy: abi::POLICY_DROP_OLDEST,
+                ..abi::Lane::zeroed()
+            };
+            rig.subscriber.add_lane(&mut lane).unwrap();
+            let seen = info(&rig.subscriber);
+            let (tid, failover) = (sys::gettid(), asked.failover_tid);
+            assert_eq!(
+                seen.all("lane"),
+                [
+                    format!(
+                        "signo={} target={tid} failover={failover} mode=per-event window=3 \
+                     policy=reject-newest queued=8 queue_len=8",
+                        asked.signo
+                    ),
+                    format!(
+                        "signo={} target={tid} failover=0 mode=coalesced window={} \
+                     policy=drop-oldest queued=0 queue_len=4",
+                        lane.signo, lane.window
+                    ),
+                ]
             );
-            assert_eq!(seen.one("lane"), lane);
             let signo = asked.signo;
             let mut subscriptions = seen.all("subscription");
             subscriptions.sort_unstable();
@@ -110,7 +135,7 @@ fn fdinfo_says_what_stats_says() {
             assert_eq!(seen.all("source").len(), 0);
             let producer = info(&rig.producer);
             assert_eq!(producer.one("state"), "-");
-            assert_eq!(producer.all("target").len(), 0);
+            assert_eq!(producer.all("quota").len(), 0);
             assert_eq!(producer.all("lane").len(), 0);
             let sources = producer.all("source");
             assert_eq!(sources.len(), 2);

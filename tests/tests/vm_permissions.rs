@@ -17,7 +17,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Whence;
-use rtnotify_tests::guest::{DeviceGroup, Fdinfo, GROUP, USER, become_user};
+use rtnotify_tests::guest::{DeviceGroup, Fdinfo, GROUP, USER, become_user, word};
 use rtnotify_tests::harness::{Backend, isolated, unique};
 use rtnotify_tests::raw;
 use rtnotify_tests::rig::{Rig, create_source, request, user_source};
@@ -63,12 +63,11 @@ fn ioctl<const N: usize>(
 }
 
 fn register(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    ioctl(
-        fd,
-        abi::IOC_REGISTER,
-        request(abi::MODE_PER_EVENT).to_bytes(),
-    )
-    .map(drop)
+    let mut asked = request(abi::MODE_PER_EVENT);
+    // Room for another lane.
+    asked.queue_len = 16;
+    asked.capacity = 64;
+    ioctl(fd, abi::IOC_REGISTER, asked.to_bytes()).map(drop)
 }
 
 fn unregister(fd: BorrowedFd<'_>) -> Result<(), Errno> {
@@ -95,6 +94,47 @@ fn unsubscribe(fd: BorrowedFd<'_>, source: u32) -> Result<(), Errno> {
         ..abi::Unsubscribe::zeroed()
     };
     ioctl(fd, abi::IOC_UNSUBSCRIBE, argument.to_bytes()).map(drop)
+}
+
+fn add_lane(fd: BorrowedFd<'_>, _source: u32) -> Result<(), Errno> {
+    let argument = abi::Lane {
+        size: abi::Lane::BYTES as u32,
+        signo: request(0).signo + 1,
+        mode: abi::MODE_WINDOW,
+        queue_len: 16,
+        policy: abi::POLICY_REJECT_NEWEST,
+        ..abi::Lane::zeroed()
+    };
+    ioctl(fd, abi::IOC_ADD_LANE, argument.to_bytes()).map(drop)
+}
+
+fn set_mode(fd: BorrowedFd<'_>, _source: u32) -> Result<(), Errno> {
+    let argument = abi::SetMode {
+        size: abi::SetMode::BYTES as u32,
+        mode: abi::MODE_COALESCED,
+        ..abi::SetMode::zeroed()
+    };
+    ioctl(fd, abi::IOC_SET_MODE, argument.to_bytes()).map(drop)
+}
+
+fn arm(fd: BorrowedFd<'_>, source: u32) -> Result<(), Errno> {
+    set_mode(fd, source)?;
+    let argument = abi::Arm {
+        size: abi::Arm::BYTES as u32,
+        ..abi::Arm::zeroed()
+    };
+    ioctl(fd, abi::IOC_ARM, argument.to_bytes()).map(drop)
+}
+
+fn read_lane(fd: BorrowedFd<'_>, _source: u32) -> Result<(), Errno> {
+    let mut bytes = [0_u8; 256];
+    let argument = abi::Read {
+        size: abi::Read::BYTES as u32,
+        buffer: bytes.as_mut_ptr() as u64,
+        len: bytes.len() as u64,
+        ..abi::Read::zeroed()
+    };
+    ioctl(fd, abi::IOC_READ, argument.to_bytes()).map(drop)
 }
 
 fn list(fd: BorrowedFd<'_>, _source: u32) -> Result<(), Errno> {
@@ -184,11 +224,15 @@ fn fresh_file_by_open_mode() {
     check("fresh_file_by_open_mode", |backend| {
         let not_open = Err(Errno::EBADF);
         let unregistered = Err(Errno::ENOTCONN);
-        let rows: [Row; 14] = [
+        let rows: [Row; 18] = [
             ("REGISTER", |fd, _| register(fd), [Ok(()), not_open, Ok(())]),
             ("UNREGISTER", |fd, _| unregister(fd), all(Errno::ENOTCONN)),
             ("SUBSCRIBE", subscribe, all(Errno::ENOTCONN)),
             ("UNSUBSCRIBE", unsubscribe, all(Errno::ENOTCONN)),
+            ("ADD_LANE", add_lane, [unregistered, not_open, unregistered]),
+            ("SET_MODE", set_mode, all(Errno::ENOTCONN)),
+            ("ARM", arm, all(Errno::ENOTCONN)),
+            ("READ", read_lane, [unregistered, not_open, unregistered]),
             ("LIST_SOURCES", list, FINE),
             (
                 "CREATE_SOURCE",
@@ -233,11 +277,15 @@ fn registered_file_by_open_mode() {
     check("registered_file_by_open_mode", |backend| {
         let nothing = Err(Errno::EAGAIN);
         let unused = Err(Errno::EBADF);
-        let rows: [Row; 8] = [
+        let rows: [Row; 12] = [
             ("REGISTER again", |fd, _| register(fd), all(Errno::EBUSY)),
             ("UNREGISTER", |fd, _| unregister(fd), FINE),
             ("SUBSCRIBE again", subscribe, all(Errno::EEXIST)),
             ("UNSUBSCRIBE", unsubscribe, FINE),
+            ("ADD_LANE", add_lane, FINE),
+            ("SET_MODE", set_mode, FINE),
+            ("ARM", arm, FINE),
+            ("READ", read_lane, [nothing; 3]),
             ("read", |fd, _| read(fd).map(drop), [nothing; 3]),
             (
                 "pread, stale",
@@ -405,7 +453,8 @@ fn pid_namespace_has_numbers_of_its_own() {
             assert_eq!(nix::unistd::read(&report, &mut number), Ok(4));
             // Seen from out here, the target has the number that it has here.
             let info = Fdinfo::of(inner.as_raw(), i32::from_ne_bytes(number));
-            assert_eq!(info.number("target"), inner.as_raw() as u64);
+            let lane = info.one("lane");
+            assert_eq!(word(lane, "target"), Some(&*inner.as_raw().to_string()));
             nix::unistd::write(&go, b"x").unwrap();
             raw::expect_success(inner);
         });

@@ -486,11 +486,10 @@ impl<S: Storage> Machine<S> {
         Some((sub.source, sub.lane.into(), sub.cookie))
     }
 
-    /// How a lane is configured, and how many records it has queued now.
+    /// Records that a lane has queued now, gaps included.
     #[must_use]
-    pub fn lane(&self, lane: usize) -> Option<(LaneConfig, u32)> {
-        let lane = self.lanes.get(lane)?.as_ref()?;
-        Some((lane.config, lane.list.len))
+    pub fn lane_len(&self, index: usize) -> Option<u32> {
+        Some(self.lanes.get(index)?.as_ref()?.list.len)
     }
 
     /// Whether any lane's last signal was refused and nothing was consumed since.
