@@ -7,44 +7,44 @@
 //! that pins its block, reads it without the lock. Nobody else touches it meanwhile, so the memory itself needs
 //! no lock. It is whole pages, zero at first, and lives until the last mapping is gone.
 
-use core::{ops::Range, ptr::NonNull};
+use super::{limits::Charge, memory::Pages};
+use core::ops::Range;
 use kernel::{bindings, ffi::c_void, prelude::*};
 
 /// Bytes in a page.
 pub(crate) const PAGE: usize = bindings::PAGE_SIZE;
 
-/// Vmalloc memory that starts with a page.
+/// Pages, and how many bytes they have.
 ///
 /// # Invariants
 ///
-/// `start` points to `len` initialised bytes that `_memory` owns and nobody else refers to.
+/// `pages` has `len` initialised bytes.
 pub(crate) struct Arena {
-    start: NonNull<u8>,
+    pages: Pages,
     len: usize,
-    _memory: VVec<u8>,
+    /// Charged to the user who asked for it, as long as it exists.
+    _charge: Charge,
 }
 
-// SAFETY: The memory is only reached through places, whose use the pool coordinates.
-unsafe impl Send for Arena {}
-// SAFETY: As above.
-unsafe impl Sync for Arena {}
-
 impl Arena {
-    /// `len` zero bytes, in whole pages.
+    /// `len` zero bytes, in whole pages, as part of what `charge` accounts for.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn new(len: usize) -> Result<Self> {
+    pub(crate) fn new(len: usize, charge: Charge) -> Result<Self> {
         let len = len.div_ceil(PAGE).max(1) * PAGE;
-        let mut memory = VVec::new();
-        memory.resize(len, 0, GFP_KERNEL_ACCOUNT)?;
-        // INVARIANT: The vector has just been filled and is never touched again.
+        // INVARIANT: They are zero.
         Ok(Self {
-            start: NonNull::new(memory.as_mut_ptr()).ok_or(ENOMEM)?,
+            pages: Pages::new(len)?,
             len,
-            _memory: memory,
+            _charge: charge,
         })
+    }
+
+    /// Bytes in it, at least as many as were asked for.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     /// Copies `payload` to a place of its length.
@@ -57,7 +57,7 @@ impl Arena {
             return;
         }
         // SAFETY: The place lies in the memory.
-        let to = unsafe { self.start.as_ptr().add(place.start) };
+        let to = unsafe { self.pages.start().as_ptr().add(place.start) };
         // SAFETY: Both are valid for that length; the caller promises that nobody else looks there.
         unsafe { core::ptr::copy_nonoverlapping(payload.as_ptr(), to, payload.len()) };
     }
@@ -72,7 +72,7 @@ impl Arena {
             return;
         }
         // SAFETY: The place lies in the memory.
-        let to = unsafe { self.start.as_ptr().add(place.start) };
+        let to = unsafe { self.pages.start().as_ptr().add(place.start) };
         // SAFETY: It is valid for that length; the caller promises that nobody reads there.
         unsafe { core::ptr::write_bytes(to, 0, place.len()) };
     }
@@ -87,7 +87,7 @@ impl Arena {
             return &[];
         }
         // SAFETY: The place lies in the memory.
-        let from = unsafe { self.start.as_ptr().add(place.start) };
+        let from = unsafe { self.pages.start().as_ptr().add(place.start) };
         // SAFETY: It is valid for that length and initialised; the caller promises that nobody writes there.
         unsafe { core::slice::from_raw_parts(from, place.len()) }
     }
@@ -95,6 +95,6 @@ impl Arena {
     /// The address of a byte, for mapping the pages from there on.
     pub(crate) fn address(&self, offset: usize) -> *const c_void {
         // The result is only handed on; it points into the memory for every offset of a block.
-        self.start.as_ptr().wrapping_add(offset).cast()
+        self.pages.start().as_ptr().wrapping_add(offset).cast()
     }
 }

@@ -9,15 +9,18 @@
 use super::{
     abi,
     arena::{Arena, PAGE},
-    error,
+    error, inspect,
     irq_lock::{new_irq_lock, IrqLock},
+    limits::{Charge, Resource},
     machine::{Claim, Consumer, Counters, Event, SubscriptionId},
     mapping::{Memory, LARGEST_COPY},
     pool::Pin,
     registration::{NewLane, Registration},
     sigio::SigIo,
-    subscription::Filter,
     source::{self, Owned},
+    subscription::Filter,
+    target::Process,
+    trace,
 };
 use kernel::{
     bindings,
@@ -38,6 +41,12 @@ const BATCH: usize = 8;
 /// An open file.
 #[pin_data]
 pub(crate) struct Client {
+    /// Never used again while the module is loaded.
+    pub(crate) number: u64,
+    /// The process that opened the file.
+    pub(crate) opener: Process,
+    /// The open file, charged to the user who opened it.
+    pub(crate) charge: Charge,
     #[pin]
     state: IrqLock<State>,
     #[pin]
@@ -46,9 +55,9 @@ pub(crate) struct Client {
     pub(crate) sigio: SigIo,
     #[pin]
     reader: Mutex<()>,
-    /// Sources that this file created.
+    /// Sources that this file created, each charged to the user who did.
     #[pin]
-    pub(crate) owned: Mutex<KVec<Owned>>,
+    pub(crate) owned: Mutex<KVec<(Owned, Charge)>>,
 }
 
 struct State {
@@ -60,10 +69,19 @@ struct State {
 }
 
 impl Client {
-    /// A client without a registration.
+    /// A client without a registration, listed.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`: more than the user may have. `ENOMEM`.
     pub(crate) fn new() -> Result<Arc<Self>> {
-        Arc::pin_init(
+        let charge = Charge::new(Resource::Clients, 1)?;
+        let opener = Process::current()?;
+        let client = Arc::pin_init(
             pin_init!(Self {
+                number: inspect::next_client(),
+                opener,
+                charge,
                 state <- new_irq_lock!(
                     State { registration: None, generation: 0, past: Counters::default() },
                     "rtnotify_client"
@@ -74,7 +92,14 @@ impl Client {
                 owned <- new_mutex!(KVec::new(), "rtnotify_owned"),
             }),
             GFP_KERNEL_ACCOUNT,
-        )
+        )?;
+        inspect::add_client(client.clone())?;
+        Ok(client)
+    }
+
+    /// Looks at the registration, if there is one; `look` must not sleep.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Registration) -> T) -> Option<T> {
+        self.state.lock().registration.as_deref().map(look)
     }
 
     /// Registers; see `docs/abi.md`.
@@ -83,7 +108,7 @@ impl Client {
         if self.state.lock().registration.is_some() {
             return Err(EBUSY);
         }
-        let mut registration = Registration::new(request)?;
+        let mut registration = Registration::new(request, self.number)?;
         let context: *const Self = &*self;
         // SAFETY: The registration is dropped by `unregister_locked`, at the latest when the file is released,
         // which is before the client is.
@@ -156,6 +181,7 @@ impl Client {
         state.past = state.past.plus(*registration.machine.counters());
         drop(state);
         self.readable.notify_all();
+        trace::discarded(self.number, discarded);
         Ok((registration, discarded))
     }
 
@@ -186,9 +212,10 @@ impl Client {
             drop(self.unregister_locked());
         }
         let owned = core::mem::take(&mut *self.owned.lock());
-        for source in owned {
+        for (source, _charge) in owned {
             source.remove();
         }
+        inspect::remove_client(self.number);
     }
 
     /// Subscribes; see `docs/abi.md`.
@@ -304,6 +331,7 @@ impl Client {
     /// Reads what is queued; the caller holds `reader`. 0: nothing is.
     fn read_queued(&self, out: &mut UserSliceWriter, lane: Option<usize>) -> Result<usize> {
         let mut done = 0;
+        let mut records = 0;
         let mut fault = false;
         let mut full = false;
         while !fault && !full {
@@ -355,8 +383,10 @@ impl Client {
                 .registration
                 .as_mut()
                 .ok_or_else(error::not_registered)?;
+            records += copied;
             for (index, claim) in claims.into_iter().flatten().enumerate() {
                 if index < copied {
+                    trace::taken(self.number, &claim.record);
                     registration.machine.consume(claim, Consumer::Read);
                 } else {
                     registration.machine.unclaim(claim);
@@ -364,6 +394,7 @@ impl Client {
             }
         }
         if done > 0 {
+            trace::read(self.number, 0, records, done);
             if let Some(registration) = &mut self.state.lock().registration {
                 registration.ring_all();
             }
@@ -411,12 +442,16 @@ impl Client {
             .as_mut()
             .ok_or_else(error::not_registered)?;
         if complete {
+            trace::taken(self.number, &claim.record);
             registration.machine.consume(claim, Consumer::Handle);
             registration.ring_all();
         } else {
             registration.machine.unclaim(claim);
         }
-        result.map(|(copied, _)| copied)
+        drop(state);
+        let (copied, _) = result?;
+        trace::read(self.number, handle, complete.into(), copied);
+        Ok(copied)
     }
 
     /// Finds the payload that `handle` names and keeps its memory, for showing `len` bytes of it.
@@ -427,10 +462,10 @@ impl Client {
     /// # Errors
     ///
     /// `ENOTCONN`; `EINVAL` impossible handle, or longer than the payload's pages; `ESTALE`; `ENODATA` there is
-    /// no payload; `ENOMEM`.
+    /// no payload; `EDQUOT`; `ENOMEM`.
     pub(crate) fn pin(&self, handle: u64, len: usize) -> Result<Memory> {
         // Whether it is needed turns out under the lock, where nothing can be allocated.
-        let copy = Arena::new(PAGE)?;
+        let copy = Arena::new(PAGE, Charge::new(Resource::Bytes, PAGE as u64)?)?;
         let mut state = self.state.lock();
         let generation = state.generation;
         let registration = state

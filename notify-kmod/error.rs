@@ -24,6 +24,11 @@ pub(crate) fn no_payload() -> Error {
     error(bindings::ENODATA)
 }
 
+/// The user holds as much as one user may.
+pub(crate) fn quota_exceeded() -> Error {
+    error(bindings::EDQUOT)
+}
+
 /// Not for 32-bit programs.
 pub(crate) fn not_supported() -> Error {
     error(bindings::EOPNOTSUPP)

@@ -28,6 +28,7 @@ extern "C" {
         handle: u64,
         fallback: bool,
     ) -> ffi::c_int;
+    pub(crate) fn rtnotify_target_tid(target: *mut RawTarget) -> ffi::c_int;
     pub(crate) fn rtnotify_target_pending(target: *mut RawTarget, signo: ffi::c_int) -> bool;
     pub(crate) fn rtnotify_target_exited(target: *mut RawTarget) -> bool;
     pub(crate) fn rtnotify_target_recheck(target: *mut RawTarget);
@@ -38,6 +39,7 @@ extern "C" {
     );
     pub(crate) fn rtnotify_process_get() -> *mut bindings::pid;
     pub(crate) fn rtnotify_process_put(process: *mut bindings::pid);
+    pub(crate) fn rtnotify_process_number(process: *mut bindings::pid) -> ffi::c_int;
     pub(crate) fn rtnotify_process_is_current(process: *mut bindings::pid) -> bool;
     pub(crate) fn rtnotify_map_check(
         vma: *mut bindings::vm_area_struct,

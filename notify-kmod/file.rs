@@ -5,7 +5,9 @@
 //! The kernel's own abstraction of misc devices sets no owner (so that the module could be removed under an
 //! open file) and has neither `poll` nor `flush`; hence a table of our own.
 
-use super::{abi, client::Client, error, ffi, ioctl, mapping::Mapping, source};
+use super::{
+    abi, client::Client, error, ffi, inspect, ioctl, mapping::Mapping, memory::Memory, source,
+};
 use core::{mem::MaybeUninit, pin::Pin};
 use kernel::{
     bindings,
@@ -16,6 +18,7 @@ use kernel::{
         File,
     },
     prelude::*,
+    seq_file::SeqFile,
     str::CStr,
     sync::{poll::PollTable, Arc, ArcBorrow},
     types::{ForeignOwnable, Opaque},
@@ -86,6 +89,7 @@ static FILE_OPERATIONS: FileOperations = {
         fasync: Some(fasync),
         unlocked_ioctl: Some(unlocked_ioctl),
         compat_ioctl: Some(compat_ioctl),
+        show_fdinfo: Some(show_fdinfo),
         ..none
     })
 };
@@ -186,7 +190,7 @@ fn write_posts(buffer: UserPtr, len: usize) -> Result<usize> {
     if len > abi::MAX_WRITE {
         return Err(EMSGSIZE);
     }
-    let mut bytes = KVVec::new();
+    let mut bytes = Memory::new();
     UserSlice::new(buffer, len).read_all(&mut bytes, GFP_KERNEL_ACCOUNT)?;
 
     let mut rest: &[u8] = &bytes;
@@ -317,4 +321,14 @@ unsafe extern "C" fn compat_ioctl(
     _argument: c_ulong,
 ) -> c_long {
     error::not_supported().to_errno() as c_long
+}
+
+/// # Safety
+///
+/// Called by the kernel as `show_fdinfo`.
+unsafe extern "C" fn show_fdinfo(out: *mut bindings::seq_file, file: *mut bindings::file) {
+    // SAFETY: The file is open.
+    let client = unsafe { client(file) };
+    // SAFETY: The kernel passes the file that is being written, to this thread alone.
+    inspect::show_fdinfo(unsafe { SeqFile::from_raw(out) }, &client);
 }

@@ -9,6 +9,7 @@ use super::{
     abi,
     client::Client,
     file::access,
+    limits::{Charge, Resource},
     source::{self, Owned},
 };
 use kernel::{
@@ -134,12 +135,13 @@ pub(crate) fn ioctl(
             write(argument, &request.to_bytes())?;
             let mut owned = client.owned.lock();
             owned.reserve(1, GFP_KERNEL_ACCOUNT)?;
+            let charge = Charge::new(Resource::Sources, 1)?;
             let source = Owned::create(&mut request)?;
             if let Err(e) = write(argument, &request.to_bytes()) {
                 source.remove();
                 return Err(e);
             }
-            owned.push(source, GFP_KERNEL_ACCOUNT)?;
+            owned.push((source, charge), GFP_KERNEL_ACCOUNT)?;
             Ok(())
         }
         abi::IOC_DESTROY_SOURCE => {
@@ -150,12 +152,12 @@ pub(crate) fn ioctl(
             let mut owned = client.owned.lock();
             let Some(index) = owned
                 .iter()
-                .position(|source| source.number() == request.number)
+                .position(|(source, _)| source.number() == request.number)
             else {
                 source::find(request.number)?;
                 return Err(EPERM);
             };
-            let source = owned.remove(index).map_err(|_| ENOENT)?;
+            let (source, _charge) = owned.remove(index).map_err(|_| ENOENT)?;
             drop(owned);
             source.remove();
             Ok(())

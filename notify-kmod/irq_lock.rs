@@ -2,9 +2,9 @@
 
 //! A spin lock that can be taken from hard-interrupt context.
 //!
-//! Lock order in this module, outermost first: a client's reader mutex; a source's writer mutex; the registry
-//! mutex; a source's state; a client's state; then, outside this module, wait queue and siglock. The last two
-//! of ours are [`IrqLock`]s.
+//! Lock order in this module, outermost first: a client's reader mutex; a source's writer mutex; the table of
+//! clients; a client's sources; the registry mutex; the table of users; a source's state; a client's state;
+//! then, outside this module, wait queue and siglock. The last two of ours are [`IrqLock`]s.
 
 use super::ffi;
 use kernel::{

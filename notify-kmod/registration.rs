@@ -7,10 +7,13 @@ use super::{
     arena::Arena,
     error,
     lane::{announcement, window_from_request},
+    limits::{Charge, Resource},
     machine::{Claim, LaneConfig, Machine, Mode, Outcome, Storage, Subscription},
+    memory::Memory,
     pool::{Unit, UNIT},
     slots::Slot,
     target::{Process, Sent, Target},
+    trace,
 };
 use kernel::{bindings, ffi::c_void, prelude::*, sync::Arc};
 
@@ -18,13 +21,13 @@ use kernel::{bindings, ffi::c_void, prelude::*, sync::Arc};
 pub(crate) struct KernelStorage;
 
 impl Storage for KernelStorage {
-    type Slots = KVVec<Slot>;
-    type Units = KVVec<Unit>;
-    type Subscriptions = KVec<Subscription>;
+    type Slots = Memory<Slot>;
+    type Units = Memory<Unit>;
+    type Subscriptions = Memory<Subscription>;
 }
 
-fn filled<T: Default, A: kernel::alloc::Allocator>(len: usize) -> Result<kernel::alloc::Vec<T, A>> {
-    let mut vec = kernel::alloc::Vec::with_capacity(len, GFP_KERNEL_ACCOUNT)?;
+fn filled<T: Default>(len: usize) -> Result<Memory<T>> {
+    let mut vec = Memory::with_capacity(len, GFP_KERNEL_ACCOUNT)?;
     for _ in 0..len {
         vec.push(T::default(), GFP_KERNEL_ACCOUNT)?;
     }
@@ -127,6 +130,8 @@ pub(crate) struct Registration {
     bells: KVec<Bell>,
     process: Process,
     pub(crate) flags: u32,
+    /// Number of the client, for tracing.
+    client: u64,
 }
 
 impl Registration {
@@ -134,8 +139,8 @@ impl Registration {
     ///
     /// # Errors
     ///
-    /// `EINVAL`, `ESRCH`, `ENOMEM`; see `docs/abi.md`.
-    pub(crate) fn new(request: &mut abi::Register) -> Result<KBox<Self>> {
+    /// `EINVAL`, `ESRCH`, `EDQUOT`, `ENOMEM`; see `docs/abi.md`.
+    pub(crate) fn new(request: &mut abi::Register, client: u64) -> Result<KBox<Self>> {
         if request.flags & !abi::REG_FLAGS != 0
             || request.flags & abi::REG_PREAD_CONSUME != 0
                 && request.flags & abi::REG_PREAD_KEEP != 0
@@ -174,7 +179,12 @@ impl Registration {
             Mode::PerEvent => request.flags & abi::REG_PREAD_KEEP != 0,
             Mode::Window | Mode::Coalesced => request.flags & abi::REG_PREAD_CONSUME == 0,
         };
-        let arena = Arc::new(Arena::new(units * UNIT)?, GFP_KERNEL_ACCOUNT)?;
+        let memory = size_of::<Self>()
+            + units * (UNIT + size_of::<Unit>())
+            + request.capacity as usize * size_of::<Slot>()
+            + abi::MAX_SUBSCRIPTIONS * size_of::<Subscription>();
+        let charge = Charge::new(Resource::Bytes, memory as u64)?;
+        let arena = Arc::new(Arena::new(units * UNIT, charge)?, GFP_KERNEL_ACCOUNT)?;
         Ok(KBox::new(
             Self {
                 machine: Machine::new(
@@ -194,6 +204,7 @@ impl Registration {
                 } else {
                     request.flags & !abi::REG_PREAD_KEEP
                 },
+                client,
             },
             GFP_KERNEL_ACCOUNT,
         )?)
@@ -225,10 +236,15 @@ impl Registration {
     pub(crate) fn add_lane(&mut self, lane: NewLane) -> Result<(), (Error, NewLane)> {
         match self.machine.add_lane(lane.config) {
             // There is room for as many bells as lanes, so nothing is allocated and nothing fails.
-            Ok(_) => self
-                .bells
-                .push_within_capacity(lane.bell)
-                .map_err(|e| (ENOSPC, NewLane { config: lane.config, bell: e.0 })),
+            Ok(_) => self.bells.push_within_capacity(lane.bell).map_err(|e| {
+                (
+                    ENOSPC,
+                    NewLane {
+                        config: lane.config,
+                        bell: e.0,
+                    },
+                )
+            }),
             Err(e) => Err((error::from_lane(e), lane)),
         }
     }
@@ -321,6 +337,11 @@ impl Registration {
             unsafe { arena.write(place, event.payload) }
         });
         self.ring(lane);
+        if let Err(loss) = result {
+            if let Some((source, ..)) = self.machine.subscription(id.place()) {
+                trace::refuse(self.client, source, event.source_seq, loss);
+            }
+        }
         result.is_ok()
     }
 
@@ -385,6 +406,19 @@ impl Registration {
             }
         }
         state
+    }
+
+    /// Bytes of payload that may be queued.
+    pub(crate) fn quota(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// The numbers of a lane's target and its failover in the calling process's pid namespace; 0: none.
+    pub(crate) fn tids(&self, lane: usize) -> [i32; 2] {
+        self.bells.get(lane).map_or([0; 2], |bell| {
+            let tid = |target: &Option<Target>| target.as_ref().map_or(0, Target::tid);
+            bell.targets.each_ref().map(tid)
+        })
     }
 
     /// Takes the targets' still pending doorbells off their queues. May sleep.

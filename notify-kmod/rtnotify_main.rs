@@ -43,15 +43,19 @@ mod client;
 mod error;
 mod ffi;
 mod file;
+mod inspect;
 mod ioctl;
 mod irq_lock;
+mod limits;
 mod mapping;
+mod memory;
 mod producer;
 mod registration;
 mod sigio;
 mod source;
 mod target;
 mod timer;
+mod trace;
 
 module! {
     type: Rtnotify,
@@ -63,16 +67,49 @@ module! {
 
 #[pin_data]
 struct Rtnotify {
+    /// Dropped in this order.
     #[pin]
     device: file::Device,
+    debugfs: inspect::Debugfs,
+    tables: Tables,
+}
+
+/// The tables, which live in statics: dropping this frees their memory.
+struct Tables;
+
+impl Tables {
+    /// Initialises them.
+    ///
+    /// # Safety
+    ///
+    /// Called exactly once, before anything else in the module.
+    unsafe fn new() -> Self {
+        // SAFETY: Promised by the caller.
+        unsafe { limits::init() };
+        // SAFETY: Promised by the caller.
+        unsafe { source::init() };
+        // SAFETY: Promised by the caller.
+        unsafe { inspect::init() };
+        Self
+    }
+}
+
+impl Drop for Tables {
+    fn drop(&mut self) {
+        inspect::exit();
+        source::exit();
+        limits::exit();
+    }
 }
 
 impl kernel::InPlaceModule for Rtnotify {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         // SAFETY: The module is initialised once, and nothing can use it before the device is registered and
         // the initialiser has returned.
-        unsafe { source::init() };
+        let tables = unsafe { Tables::new() };
         try_pin_init!(Self {
+            debugfs: inspect::Debugfs::new(),
+            tables,
             device <- file::Device::register(),
         })
     }

@@ -10,6 +10,7 @@ use super::{
     irq_lock::{new_irq_lock, IrqLock},
     machine::{Event, SubscriptionId},
     timer::Timer,
+    trace,
 };
 use kernel::{
     bindings,
@@ -42,6 +43,11 @@ struct Registry {
 pub(crate) unsafe fn init() {
     // SAFETY: Promised by the caller.
     unsafe { REGISTRY.init() };
+}
+
+/// Frees the table's memory, which a static would leave behind when the module is unloaded.
+pub(crate) fn exit() {
+    drop(core::mem::take(&mut REGISTRY.lock().sources));
 }
 
 /// What a driver source does with a `write`.
@@ -215,6 +221,8 @@ impl Source {
             }
         }
         state.refused += u64::from(refused);
+        let (seq, subscribers) = (state.posted, state.subscribers.len());
+        trace::post(self.number, seq, kind, payload.len(), subscribers, refused);
         Ok(refused)
     }
 
@@ -263,7 +271,8 @@ impl Source {
         !self.state.lock().subscribers.is_empty()
     }
 
-    fn info(&self) -> abi::SourceInfo {
+    /// What the listing says of it.
+    pub(crate) fn info(&self) -> abi::SourceInfo {
         let state = self.state.lock();
         abi::SourceInfo {
             number: self.number,
@@ -307,9 +316,9 @@ pub(crate) fn find(number: u32) -> Result<Arc<Source>> {
 /// `ENOMEM`.
 pub(crate) fn list(first: u32) -> Result<KVec<abi::SourceInfo>> {
     let registry = REGISTRY.lock();
-    let mut infos = KVec::with_capacity(registry.sources.len(), GFP_KERNEL)?;
+    let mut infos = KVec::with_capacity(registry.sources.len(), GFP_KERNEL_ACCOUNT)?;
     for source in registry.sources.iter().filter(|s| s.number >= first) {
-        infos.push(source.info(), GFP_KERNEL)?;
+        infos.push(source.info(), GFP_KERNEL_ACCOUNT)?;
     }
     Ok(infos)
 }
@@ -397,12 +406,21 @@ impl Owned {
         Ok(owned)
     }
 
+    fn source(&self) -> &Source {
+        match self {
+            Self::User(source) => source,
+            Self::Timer(timer) => timer.source(),
+        }
+    }
+
     /// Number of the source.
     pub(crate) fn number(&self) -> u32 {
-        match self {
-            Self::User(source) => source.number,
-            Self::Timer(timer) => timer.source().number,
-        }
+        self.source().number
+    }
+
+    /// What the listing says of it.
+    pub(crate) fn info(&self) -> abi::SourceInfo {
+        self.source().info()
     }
 
     /// Ends the source. May sleep.

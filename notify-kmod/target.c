@@ -23,6 +23,7 @@
 #include <linux/workqueue.h>
 
 #include "target.h"
+#include "trace.h"
 
 /* How long a thread-group leader that exits before its threads can go unnoticed. */
 #define LEADER_CHECK_MS 50
@@ -201,13 +202,8 @@ bool rtnotify_target_pending(struct rtnotify_target *target, int signo)
 	return READ_ONCE(*word) & (1UL << ((signo - 1) % _NSIG_BPW));
 }
 
-/*
- * Sends @signo with @handle as its value, or as a @fallback without one, which the limit on queued signals
- * cannot refuse. Returns 0 or one of RTNOTIFY_SEND_*.
- *
- * si_code is SI_QUEUE: with SI_KERNEL signalfd would drop the value.
- */
-int rtnotify_target_send(struct rtnotify_target *target, int signo, u64 handle, bool fallback)
+/* si_code is SI_QUEUE: with SI_KERNEL signalfd would drop the value. */
+static int send_doorbell(struct rtnotify_target *target, int signo, u64 handle, bool fallback)
 {
 	struct kernel_siginfo info;
 
@@ -225,6 +221,24 @@ int rtnotify_target_send(struct rtnotify_target *target, int signo, u64 handle, 
 	info.si_code = SI_QUEUE;
 	info.si_value.sival_ptr = (void __user *)(unsigned long)handle;
 	return send_sig_info(signo, &info, target->task);
+}
+
+/*
+ * Sends @signo with @handle as its value, or as a @fallback without one, which the limit on queued signals
+ * cannot refuse. Returns 0 or one of RTNOTIFY_SEND_*.
+ */
+int rtnotify_target_send(struct rtnotify_target *target, int signo, u64 handle, bool fallback)
+{
+	int ret = send_doorbell(target, signo, handle, fallback);
+
+	rtnotify_trace_signal(task_pid_nr(target->task), signo, handle, fallback, ret);
+	return ret;
+}
+
+/* The thread's number in the pid namespace of the calling process; 0: it has none there. */
+pid_t rtnotify_target_tid(struct rtnotify_target *target)
+{
+	return pid_vnr(target->pid);
 }
 
 static void take_pending_of_current(int signo)
@@ -299,6 +313,12 @@ struct pid *rtnotify_process_get(void)
 void rtnotify_process_put(struct pid *process)
 {
 	put_pid(process);
+}
+
+/* The process's number in the pid namespace of the calling process; 0: it has none there. */
+pid_t rtnotify_process_number(struct pid *process)
+{
+	return pid_vnr(process);
 }
 
 bool rtnotify_process_is_current(struct pid *process)

@@ -26,6 +26,7 @@ void rtnotify_target_watch(struct rtnotify_target *target, void (*exited)(void *
 void rtnotify_target_put(struct rtnotify_target *target);
 
 int rtnotify_target_send(struct rtnotify_target *target, int signo, u64 handle, bool fallback);
+pid_t rtnotify_target_tid(struct rtnotify_target *target);
 bool rtnotify_target_pending(struct rtnotify_target *target, int signo);
 bool rtnotify_target_exited(struct rtnotify_target *target);
 void rtnotify_target_recheck(struct rtnotify_target *target);
@@ -33,6 +34,7 @@ void rtnotify_target_take_pending(struct rtnotify_target *target, int signo, str
 
 struct pid *rtnotify_process_get(void);
 void rtnotify_process_put(struct pid *process);
+pid_t rtnotify_process_number(struct pid *process);
 bool rtnotify_process_is_current(struct pid *process);
 
 void rtnotify_file_opened(struct file *file);

@@ -65,6 +65,12 @@ impl Target {
         unsafe { ffi::rtnotify_target_watch(self.raw.as_ptr(), exited, context) }
     }
 
+    /// The thread's number in the calling process's pid namespace; 0: none there.
+    pub(crate) fn tid(&self) -> i32 {
+        // SAFETY: `raw` is valid by the invariant.
+        unsafe { ffi::rtnotify_target_tid(self.raw.as_ptr()) }
+    }
+
     /// Whether `signo` is pending for the thread.
     pub(crate) fn is_pending(&self, signo: u16) -> bool {
         // SAFETY: `raw` is valid by the invariant.
@@ -143,6 +149,12 @@ impl Process {
         Ok(Self {
             raw: NonNull::new(raw).ok_or(ESRCH)?,
         })
+    }
+
+    /// The process's number in the calling process's pid namespace; 0: none there.
+    pub(crate) fn number(&self) -> i32 {
+        // SAFETY: `raw` is valid by the invariant.
+        unsafe { ffi::rtnotify_process_number(self.raw.as_ptr()) }
     }
 
     /// Whether this is the calling process.

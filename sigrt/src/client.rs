@@ -135,7 +135,8 @@ impl Client {
     /// # Errors
     ///
     /// `EBUSY` (registered already), `EINVAL` (a value out of range, or the target neither blocks nor handles
-    /// the signal), `ESRCH` (not a thread of this process), `EBADF` (not open for reading).
+    /// the signal), `ESRCH` (not a thread of this process), `EBADF` (not open for reading), `EDQUOT` (more memory
+    /// than this user may hold, kernel only), `ENOMEM`.
     pub fn register(&self, request: &mut abi::Register) -> Result<(), Errno> {
         request.size = abi::Register::BYTES as u32;
         match self.end()? {
@@ -312,7 +313,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `EBADF` (not open for writing), `EEXIST` (name taken), `EINVAL`, `ENOSPC` (too many sources).
+    /// `EBADF` (not open for writing), `EEXIST` (name taken), `EINVAL`, `ENOSPC` (too many sources), `EDQUOT` (too
+    /// many of this user, kernel only).
     pub fn create_source(&self, request: &mut abi::CreateSource) -> Result<(), Errno> {
         request.size = abi::CreateSource::BYTES as u32;
         match self.end()? {

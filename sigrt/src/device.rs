@@ -287,7 +287,7 @@ impl Device {
                 }),
             }),
             Err(Errno::EEXIST) => Err(Error::SourceExists { name }),
-            Err(Errno::ENOSPC) => Err(Error::Limit { what: "sources" }),
+            Err(Errno::ENOSPC | Errno::EDQUOT) => Err(Error::Limit { what: "sources" }),
             Err(Errno::EBADF) => Err(Error::Permission {
                 action: "create a source",
                 hint: "write permission on the device is needed",

@@ -10,6 +10,7 @@
 //! - [`raw`]: system calls that tests need and programs do not; [`asynchronous`]: those of `O_ASYNC`; [`tracer`]:
 //!   counting a child's system calls. The only modules with `unsafe`.
 //! - [`examples`]: builds the C examples.
+//! - [`guest`]: what only the test guest has: other users, module parameters, `fdinfo`.
 
 #![deny(unsafe_code)]
 #![expect(clippy::missing_panics_doc, reason = "a test that fails panics")]
@@ -18,6 +19,7 @@
 pub mod asynchronous;
 pub mod conformance;
 pub mod examples;
+pub mod guest;
 pub mod harness;
 pub mod ledger;
 #[expect(unsafe_code, reason = "the one place for system calls")]

@@ -4,13 +4,14 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::signal::SigSet;
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 
@@ -261,6 +262,71 @@ pub fn load_module(file: BorrowedFd<'_>) -> Result<(), Errno> {
     // SAFETY: the parameters are an empty string that lives for ever.
     let done = unsafe { libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), c"".as_ptr(), 0) };
     Errno::result(done).map(drop)
+}
+
+/// Takes the descriptor that comes with the next message of a Unix socket.
+///
+/// # Panics
+///
+/// If none comes.
+#[must_use]
+pub fn receive_descriptor(socket: BorrowedFd<'_>) -> OwnedFd {
+    let mut byte = [0];
+    let mut data = [io::IoSliceMut::new(&mut byte)];
+    let mut space = nix::cmsg_space!([RawFd; 1]);
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut data, Some(&mut space), flags).unwrap();
+    for part in message.cmsgs().unwrap() {
+        if let ControlMessageOwned::ScmRights(descriptors) = part {
+            assert_eq!(descriptors.len(), 1);
+            // SAFETY: the kernel has just made it for us.
+            return unsafe { OwnedFd::from_raw_fd(descriptors[0]) };
+        }
+    }
+    panic!("no descriptor came")
+}
+
+/// Sends a descriptor over a Unix socket.
+///
+/// # Panics
+///
+/// If the socket does not take it.
+pub fn send_descriptor(socket: BorrowedFd<'_>, descriptor: BorrowedFd<'_>) {
+    let descriptors = [descriptor.as_raw_fd()];
+    let part = [ControlMessage::ScmRights(&descriptors)];
+    let data = [io::IoSlice::new(b"x")];
+    sendmsg::<()>(socket.as_raw_fd(), &data, &part, MsgFlags::empty(), None).unwrap();
+}
+
+/// Who sent the next pending signal of that number, as the kernel says: `si_pid` and `si_uid`.
+///
+/// # Errors
+///
+/// `EAGAIN` if none is pending.
+pub fn take_sender(signo: i32) -> Result<(i32, u32), Errno> {
+    let mut set = std::mem::MaybeUninit::uninit();
+    // SAFETY: the pointer is valid for writes of a whole set.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: sigemptyset has initialised it.
+    let mut set = unsafe { set.assume_init() };
+    // SAFETY: the set is initialised.
+    unsafe { libc::sigaddset(&raw mut set, signo) };
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: all three pointers are valid.
+    Errno::result(unsafe {
+        libc::sigtimedwait(&raw const set, info.as_mut_ptr(), &raw const now)
+    })?;
+    // SAFETY: the kernel has filled it in, and zeroes are fine besides.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: a queued signal has this field.
+    let pid = unsafe { info.si_pid() };
+    // SAFETY: and this one.
+    let uid = unsafe { info.si_uid() };
+    Ok((pid, uid))
 }
 
 /// Queues a signal with a value to a whole process, as anybody of the same user can.

@@ -7,14 +7,17 @@
 //! a forked child opens the device there.
 
 use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use rtnotify_tests::guest::Fdinfo;
 use rtnotify_tests::harness::{Backend, PATIENCE, eventually, isolated};
 use rtnotify_tests::ledger::payload;
 use rtnotify_tests::raw;
@@ -244,5 +247,80 @@ fn main_thread_that_exits_first_is_replaced() {
             raw::exit_thread()
         });
         raw::expect_success(child);
+    });
+}
+
+#[test]
+fn stopped_reader_costs_no_more_than_its_quota() {
+    check("stopped_reader_costs_no_more_than_its_quota", |backend| {
+        const EVENTS: u64 = 3000;
+        const WINDOW: u32 = 4;
+        let owner = backend.open(Access::Write, false);
+        for mode in [abi::MODE_PER_EVENT, abi::MODE_WINDOW] {
+            let source = create_source(&owner, 4096);
+            // Words: descriptor and thread of the reader, then what it has of the events.
+            let shared = raw::Shared::new(4);
+            let words = shared.words();
+            let child = raw::fork_child(|| {
+                let mut asked = request(mode);
+                asked.queue_len = 64;
+                asked.quota = 64 << 10;
+                asked.window = WINDOW;
+                asked.flags = abi::REG_PREAD_KEEP;
+                let mut rig = Rig::new(backend, asked);
+                rig.subscriber.subscribe(source, None).unwrap();
+                words[1].store(std::process::id().into(), Ordering::Relaxed);
+                words[0].store(
+                    rig.subscriber.fd().unwrap().as_raw_fd() as u64,
+                    Ordering::Release,
+                );
+                // Until the last event is seen, always on a doorbell.
+                while words[3].load(Ordering::Acquire) == 0
+                    || rig.ledger.events + rig.ledger.lost < EVENTS + 10
+                {
+                    let _ = rig.ring();
+                    rig.drain();
+                    let booked = rig.ledger.events + rig.ledger.lost;
+                    words[2].store(booked, Ordering::Release);
+                }
+                assert!(rig.ledger.lost > 0, "nothing was lost");
+                assert!(rig.ledger.gaps < 100, "{} gaps", rig.ledger.gaps);
+                rig.settle();
+                ExitCode::SUCCESS
+            });
+            eventually("the reader is there", || {
+                words[0].load(Ordering::Acquire) != 0
+            });
+            let fd = words[0].load(Ordering::Acquire) as i32;
+            kill(child, Signal::SIGSTOP).unwrap();
+            let stopped = waitpid(child, Some(WaitPidFlag::WUNTRACED));
+            assert_eq!(stopped, Ok(WaitStatus::Stopped(child, Signal::SIGSTOP)));
+            let look = || Fdinfo::of(child.as_raw(), fd);
+            for n in 0..EVENTS {
+                owner
+                    .post(source, 0, None, &payload(n, n as usize % 2048))
+                    .unwrap();
+                if n % 100 == 99 {
+                    let seen = look();
+                    assert!(seen.number("quota_used") <= 64 << 10);
+                    assert!(seen.number("queued") <= 64);
+                    assert!(seen.number("signals_sent") <= WINDOW.into());
+                }
+            }
+            let seen = look();
+            assert_eq!(seen.number("posted"), EVENTS);
+            let lost = seen.number("lost_queue_full") + seen.number("lost_quota");
+            assert_eq!(seen.number("queued") + lost, EVENTS);
+            kill(child, Signal::SIGCONT).unwrap();
+            eventually("it has read what is queued", || {
+                look().number("queued") == 0
+            });
+            words[3].store(1, Ordering::Release);
+            for n in 0..10 {
+                owner.post(source, 0, None, &payload(n, 100)).unwrap();
+            }
+            raw::expect_success(child);
+            assert_eq!(words[2].load(Ordering::Acquire), EVENTS + 10);
+        }
     });
 }

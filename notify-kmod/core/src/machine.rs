@@ -119,7 +119,9 @@ pub enum Loss {
 }
 
 impl Loss {
-    pub(super) fn reason(self) -> u16 {
+    /// The bit of [`abi::Record::reason`].
+    #[must_use]
+    pub fn reason(self) -> u16 {
         match self {
             Loss::QueueFull => abi::LOST_QUEUE_FULL,
             Loss::Quota => abi::LOST_QUOTA,
@@ -475,6 +477,19 @@ impl<S: Storage> Machine<S> {
     #[must_use]
     pub fn subscription_count(&self) -> u32 {
         self.subscriptions.iter().filter(|s| s.in_use).count() as u32
+    }
+
+    /// A subscription by its place, below [`abi::MAX_SUBSCRIPTIONS`]: source, lane, cookie.
+    #[must_use]
+    pub fn subscription(&self, place: usize) -> Option<(u32, usize, u64)> {
+        let sub = self.subscriptions.get(place).filter(|sub| sub.in_use)?;
+        Some((sub.source, sub.lane.into(), sub.cookie))
+    }
+
+    /// Records that a lane has queued now, gaps included.
+    #[must_use]
+    pub fn lane_len(&self, index: usize) -> Option<u32> {
+        Some(self.lanes.get(index)?.as_ref()?.list.len)
     }
 
     /// Whether any lane's last signal was refused and nothing was consumed since.

@@ -114,3 +114,11 @@ pub(super) struct Gone {
 /// Names a subscription to [`super::machine::Machine::post`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubscriptionId(pub(super) u8);
+
+impl SubscriptionId {
+    /// Its place, for [`super::machine::Machine::subscription`].
+    #[must_use]
+    pub fn place(self) -> usize {
+        self.0.into()
+    }
+}
