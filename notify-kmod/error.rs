@@ -24,7 +24,12 @@ pub(crate) fn no_payload() -> Error {
     error(bindings::ENODATA)
 }
 
-/// Not for 32-bit programs.
+/// Bytes of a stream were lost.
+pub(crate) fn lost() -> Error {
+    error(bindings::ENOBUFS)
+}
+
+/// Not for 32-bit programs, or not by this source.
 pub(crate) fn not_supported() -> Error {
     error(bindings::EOPNOTSUPP)
 }

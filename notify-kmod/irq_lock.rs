@@ -4,7 +4,7 @@
 //!
 //! Lock order in this module, outermost first: a client's reader mutex; a source's writer mutex; the registry
 //! mutex; a source's state; a client's state; then, outside this module, wait queue and siglock. The last two
-//! of ours are [`IrqLock`]s.
+//! of ours are [`IrqLock`]s, and so is a source's table of calls, which is taken with none of the others.
 
 use super::ffi;
 use kernel::{

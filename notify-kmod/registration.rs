@@ -5,6 +5,7 @@
 use super::{
     abi,
     arena::Arena,
+    client::stream::Stream,
     error,
     lane::window_from_request,
     machine::{Claim, LaneConfig, Machine, Mode, Outcome, Storage, Subscription},
@@ -127,6 +128,8 @@ pub(crate) struct Registration {
     bells: KVec<Bell>,
     process: Process,
     pub(crate) flags: u32,
+    /// With `REG_STREAM`: how far it has been read.
+    pub(crate) stream: Option<Stream>,
 }
 
 impl Registration {
@@ -140,6 +143,7 @@ impl Registration {
             || request.flags & abi::REG_PREAD_CONSUME != 0
                 && request.flags & abi::REG_PREAD_KEEP != 0
             || request.reserved != [0; 4]
+            || request.flags & abi::REG_STREAM != 0 && request.flags != abi::REG_STREAM
             || request.clock != abi::CLOCK_MONOTONIC
             || request.quota > abi::MAX_QUOTA
         {
@@ -194,6 +198,7 @@ impl Registration {
                 } else {
                     request.flags & !abi::REG_PREAD_KEEP
                 },
+                stream: (request.flags & abi::REG_STREAM != 0).then(Stream::new),
             },
             GFP_KERNEL_ACCOUNT,
         )?)

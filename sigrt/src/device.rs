@@ -533,6 +533,46 @@ impl Source {
             .map_err(|errno| self.error(errno))
     }
 
+    /// Calls the driver behind the source with `message` and waits for its answer, of at most `room` bytes, up to
+    /// `timeout` (`None`: for ever).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchSource`], [`Error::DeviceGone`] (the driver left), [`Error::Busy`] (it has no room now),
+    /// [`Error::Permission`], [`Error::Forked`]; [`Error::Os`] with `EOPNOTSUPP` (there is nobody to answer, as
+    /// always with the loopback), `ETIMEDOUT`, `EINTR` (the driver may have done its part), `EMSGSIZE` (message
+    /// or answer too long), and whatever the driver says.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use sigrt::Device;
+    /// # use std::time::Duration;
+    /// let edu = Device::open_default()?.source("edu")?;
+    /// let answer = edu.call(0, 0, &5_u32.to_ne_bytes(), 4, Some(Duration::from_secs(1)))?;
+    /// assert_eq!(answer, 120_u32.to_ne_bytes());
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
+    pub fn call(
+        &self,
+        kind: u16,
+        value: u64,
+        message: &[u8],
+        room: usize,
+        timeout: Option<Duration>,
+    ) -> Result<Vec<u8>> {
+        let mut answer = vec![0; room];
+        let control = &self.inner.device.control;
+        let len = control
+            .call(self.number(), kind, value, message, &mut answer, timeout)
+            .map_err(|errno| match errno {
+                Errno::ENOENT | Errno::EAGAIN | Errno::EBADF => self.error(errno),
+                other => Error::from_errno("call", other),
+            })?;
+        answer.truncate(len);
+        Ok(answer)
+    }
+
     /// Collects posts that one system call then makes.
     ///
     /// # Examples
@@ -581,7 +621,7 @@ impl Source {
             Errno::EPERM => Error::NotWritable,
             Errno::EAGAIN => Error::Busy { accepted: 0 },
             Errno::EBADF => Error::Permission {
-                action: "post",
+                action: "post or call",
                 hint: "write permission on the device is needed",
             },
             other => Error::from_errno("post", other),
