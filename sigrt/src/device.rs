@@ -257,7 +257,11 @@ impl Device {
         period_ns: u64,
         count: u64,
     ) -> Result<Source> {
-        let SourceOptions { name, max_payload } = options;
+        let SourceOptions {
+            name,
+            max_payload,
+            blocking,
+        } = options;
         let bytes = client::source_name(&name).ok_or(Error::Setting {
             setting: "source name",
             limits: "1 to 47 visible ASCII characters without '/'",
@@ -269,6 +273,7 @@ impl Device {
             });
         }
         let mut request = abi::CreateSource {
+            flags: if blocking { abi::SOURCE_BLOCKING } else { 0 },
             source_type,
             max_payload: max_payload as u32,
             name: bytes,
@@ -447,6 +452,7 @@ impl SourceInfo {
 pub struct SourceOptions {
     name: String,
     max_payload: usize,
+    blocking: bool,
 }
 
 impl SourceOptions {
@@ -456,7 +462,31 @@ impl SourceOptions {
         Self {
             name: name.to_owned(),
             max_payload: 4096,
+            blocking: false,
         }
+    }
+
+    /// A post that a subscriber with [`Overflow::Block`](crate::Overflow::Block) has no room for is not made and
+    /// gives [`Error::Busy`], rather than being lost to that one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, Error, Overflow, SourceOptions};
+    /// let device = Device::loopback();
+    /// let source = device.create_source(SourceOptions::new("work").blocking())?;
+    /// let worker = device.subscription().overflow(Overflow::Block).subscribe(&source).start()?;
+    /// for n in 0..10_000 {
+    ///     while let Err(Error::Busy { .. }) = source.post(Some(n), b"") {
+    ///         assert!(worker.recv()?.event().is_some(), "nothing is lost");
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn blocking(mut self) -> Self {
+        self.blocking = true;
+        self
     }
 
     /// Longest payload in bytes, at most 2 MiB less one.
@@ -515,7 +545,8 @@ impl Source {
     /// # Errors
     ///
     /// [`Error::NotWritable`], [`Error::PayloadTooLarge`], [`Error::NoSuchSource`] (destroyed meanwhile),
-    /// [`Error::Busy`] (a driver's queue is full), [`Error::Permission`], [`Error::Forked`].
+    /// [`Error::Busy`] (a driver's queue is full, or a subscriber that is waited for has no room),
+    /// [`Error::Permission`], [`Error::Forked`].
     pub fn post(&self, value: Option<u64>, payload: &[u8]) -> Result<()> {
         self.post_kind(abi::KIND_EVENT, value, payload)
     }
