@@ -43,7 +43,7 @@
  * Times of edges whose level has not been read yet. Only the newer half is ever used, so that those in use are
  * not overwritten meanwhile.
  */
-#define MAX_EDGES	256
+#define MAX_EDGES	2048
 #define KEPT_EDGES	(MAX_EDGES / 2)
 /* How often a line is looked at, half a millisecond or more apart, for an interrupt that is on its way. */
 #define SETTLE_TRIES	10
