@@ -9,10 +9,10 @@
 use super::{
     abi,
     arena::{Arena, PAGE},
-    error, inspect,
+    call, error, inspect,
     irq_lock::{new_irq_lock, IrqLock},
     limits::{Charge, Resource},
-    machine::{Claim, Consumer, Counters, Event, SubscriptionId},
+    machine::{Claim, Consumer, Counters, Event, Policy, Room, SubscriptionId},
     mapping::{Memory, LARGEST_COPY},
     pool::Pin,
     registration::{NewLane, Registration},
@@ -26,14 +26,16 @@ use kernel::{
     bindings,
     ffi::c_void,
     fs::File,
-    new_mutex, new_poll_condvar,
+    new_condvar, new_mutex, new_poll_condvar,
     prelude::*,
     sync::{
         poll::{PollCondVar, PollTable},
-        Arc, ArcBorrow, Mutex,
+        Arc, ArcBorrow, CondVar, Mutex,
     },
     uaccess::UserSliceWriter,
 };
+
+pub(crate) mod stream;
 
 /// Events claimed per turn of the state lock in a batch read.
 const BATCH: usize = 8;
@@ -53,6 +55,9 @@ pub(crate) struct Client {
     readable: PollCondVar,
     /// Whom to send `SIGIO` when something becomes readable.
     pub(crate) sigio: SigIo,
+    /// [`State::changes`] has changed, and somebody waits for that.
+    #[pin]
+    room: CondVar,
     #[pin]
     reader: Mutex<()>,
     /// Sources that this file created, each charged to the user who did.
@@ -66,6 +71,10 @@ struct State {
     generation: u64,
     /// Counters of the registrations that have ended.
     past: Counters,
+    /// How often there may have been more room than before, or nobody to need it any more.
+    changes: u64,
+    /// Producers that wait for [`Client::room`].
+    waiting: u32,
 }
 
 impl Client {
@@ -83,11 +92,18 @@ impl Client {
                 opener,
                 charge,
                 state <- new_irq_lock!(
-                    State { registration: None, generation: 0, past: Counters::default() },
+                    State {
+                        registration: None,
+                        generation: 0,
+                        past: Counters::default(),
+                        changes: 0,
+                        waiting: 0,
+                    },
                     "rtnotify_client"
                 ),
                 readable <- new_poll_condvar!("rtnotify_readable"),
                 sigio: SigIo::new(),
+                room <- new_condvar!("rtnotify_room"),
                 reader <- new_mutex!((), "rtnotify_reader"),
                 owned <- new_mutex!(KVec::new(), "rtnotify_owned"),
             }),
@@ -179,6 +195,7 @@ impl Client {
             .ok_or_else(error::not_registered)?;
         let discarded = registration.machine.discard();
         state.past = state.past.plus(*registration.machine.counters());
+        self.changed(&mut state);
         drop(state);
         self.readable.notify_all();
         trace::discarded(self.number, discarded);
@@ -222,20 +239,43 @@ impl Client {
     pub(crate) fn subscribe(self: ArcBorrow<'_, Self>, request: &abi::Subscribe) -> Result {
         let filter = Filter::from_request(request).ok_or(EINVAL)?;
         let _reader = self.reader.lock();
-        let id = self.with_registration(|registration| {
+        let is_stream = source::find(request.source).map(|source| source.is_stream());
+        let (id, waited_for) = self.with_registration(|registration| {
             let lane = registration.lane(request.signo)?;
+            let policy = registration
+                .machine
+                .lane_config(lane)
+                .map(|lane| lane.policy);
+            if registration.stream.is_some() {
+                // What has been read in part cannot be withdrawn.
+                if !is_stream? || policy.is_none_or(|policy| policy.withdraws()) {
+                    return Err(EINVAL);
+                }
+                if registration.machine.subscription_count() > 0 {
+                    return Err(EBUSY);
+                }
+            }
             let cookie = (request.flags & abi::SUB_COOKIE != 0).then_some(request.cookie);
-            registration
+            let id = registration
                 .machine
                 .subscribe_filtered(request.source, lane, cookie, filter)
-                .map_err(error::from_subscribe)
+                .map_err(error::from_subscribe)?;
+            Ok((id, policy == Some(Policy::Block)))
         })?;
-        source::add_subscriber(request.source, self.into(), id).inspect_err(|_| {
+        source::add_subscriber(request.source, self.into(), id, waited_for).inspect_err(|_| {
             if let Some(registration) = &mut self.state.lock().registration {
                 // Nobody can have unsubscribed meanwhile: `reader` is held.
                 let _ = registration.machine.unsubscribe(request.source);
             }
-        })
+        })?;
+        if let Some(registration) = &mut self.state.lock().registration {
+            if let Some(stream) = &mut registration.stream {
+                stream.started = true;
+            }
+        }
+        // The source may have gone before the stream could end.
+        self.readable.notify_all();
+        Ok(())
     }
 
     /// Unsubscribes; see `docs/abi.md`.
@@ -253,19 +293,94 @@ impl Client {
         registration
             .machine
             .unsubscribe(number)
-            .map_err(error::from_subscribe)
+            .map_err(error::from_subscribe)?;
+        self.changed(&mut state);
+        drop(state);
+        // A stream ends so.
+        self.readable.notify_all();
+        Ok(())
     }
 
     /// A source is gone; it no longer lists this client. Its end becomes part of the stream.
     pub(crate) fn source_gone(&self, number: u32, last: u64, time_ns: u64) {
         let _ = self.queue(|registration| registration.source_gone(number, last, time_ns));
+        self.changed(&mut self.state.lock());
     }
 
-    /// Delivers an event to one subscription; any context. Returns whether it was accepted.
-    pub(crate) fn deliver(&self, id: SubscriptionId, event: &Event<'_>) -> bool {
+    /// There may be more room than before, or nobody to need it any more: wakes who waits for that. Called
+    /// after every consumption and every end of a subscription.
+    fn changed(&self, state: &mut State) {
+        state.changes += 1;
+        if state.waiting > 0 {
+            self.room.notify_all();
+        }
+    }
+
+    /// Keeps room for an event, which `deliver` or `release_room` takes back; any context. A
+    /// client whose registration has ended needs none.
+    ///
+    /// # Errors
+    ///
+    /// There is none; see `wait_for_room`.
+    pub(crate) fn reserve(
+        &self,
+        id: SubscriptionId,
+        event: &Event<'_>,
+    ) -> Result<Option<Room>, u64> {
+        let mut state = self.state.lock();
+        let Some(registration) = &mut state.registration else {
+            return Ok(None);
+        };
+        let room = registration.machine.reserve(id, event);
+        // A gap may have been put out.
+        registration.ring_all();
+        match room {
+            Some(room) => Ok(Some(room)),
+            None => Err(state.changes),
+        }
+    }
+
+    /// Gives back what `reserve` kept; any context.
+    pub(crate) fn release_room(&self, room: Room) {
+        if let Some(registration) = &mut self.state.lock().registration {
+            registration.machine.release(room);
+        }
+    }
+
+    /// Sleeps until something has changed since `reserve` failed with `since`.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN`: not by the deadline. `ERESTARTSYS`: a signal came.
+    pub(crate) fn wait_for_room(&self, since: u64, deadline: Option<u64>) -> Result {
+        let mut state = self.state.lock();
+        while state.changes == since {
+            state.waiting += 1;
+            let slept = call::sleep(&self.room, &mut state, deadline);
+            state.waiting -= 1;
+            if slept.map_err(|_| EAGAIN)? {
+                return Err(ERESTARTSYS);
+            }
+        }
+        Ok(())
+    }
+
+    /// Delivers an event to one subscription, into `room` if it was kept; any context. Returns whether it was
+    /// accepted.
+    pub(crate) fn deliver(
+        &self,
+        id: SubscriptionId,
+        event: &Event<'_>,
+        room: Option<Room>,
+    ) -> bool {
         // A refused event can have put out a gap, which is readable too.
-        self.queue(|registration| registration.post(id, event))
-            .unwrap_or(false)
+        self.queue(|registration| {
+            if let Some(room) = room {
+                registration.machine.release(room);
+            }
+            registration.post(id, event)
+        })
+        .unwrap_or(false)
     }
 
     /// Adds to what is queued, and tells who waits for something to read; any context. `None`: not registered.
@@ -306,9 +421,19 @@ impl Client {
         loop {
             {
                 let _reader = self.reader.lock();
-                let read = self.read_queued(out, lane)?;
-                if read > 0 {
-                    return Ok(read);
+                let is_stream = match &self.state.lock().registration {
+                    Some(registration) => registration.stream.is_some(),
+                    None => return Err(error::not_registered()),
+                };
+                if is_stream {
+                    if let Some(read) = self.read_stream(out, lane)? {
+                        return Ok(read);
+                    }
+                } else {
+                    let read = self.read_queued(out, lane)?;
+                    if read > 0 {
+                        return Ok(read);
+                    }
                 }
             }
             if nonblock {
@@ -318,7 +443,11 @@ impl Client {
             loop {
                 match &state.registration {
                     None => return Err(error::not_registered()),
-                    Some(registration) if registration.is_readable(lane) => break,
+                    Some(registration)
+                        if registration.is_readable(lane) || registration.has_ended() =>
+                    {
+                        break
+                    }
                     Some(_) => {}
                 }
                 if self.readable.wait_interruptible(&mut state) {
@@ -395,9 +524,11 @@ impl Client {
         }
         if done > 0 {
             trace::read(self.number, 0, records, done);
-            if let Some(registration) = &mut self.state.lock().registration {
+            let mut state = self.state.lock();
+            if let Some(registration) = &mut state.registration {
                 registration.ring_all();
             }
+            self.changed(&mut state);
         }
         if fault && done == 0 {
             return Err(EFAULT);
@@ -418,6 +549,9 @@ impl Client {
                 .registration
                 .as_mut()
                 .ok_or_else(error::not_registered)?;
+            if registration.stream.is_some() {
+                return Err(ESPIPE);
+            }
             match registration.machine.claim_handle(handle) {
                 Ok((claim, offset)) => (
                     claim,
@@ -445,6 +579,7 @@ impl Client {
             trace::taken(self.number, &claim.record);
             registration.machine.consume(claim, Consumer::Handle);
             registration.ring_all();
+            self.changed(&mut state);
         } else {
             registration.machine.unclaim(claim);
         }
@@ -544,13 +679,16 @@ impl Client {
         if let Some(registration) = &mut state.registration {
             registration.machine.unpin(pin);
         }
+        self.changed(&mut state);
     }
 
     /// Whether there is something to read, for `poll`.
     pub(crate) fn poll(&self, file: &File, table: &PollTable<'_>) -> u32 {
         table.register_wait(file, &self.readable);
         match &self.state.lock().registration {
-            Some(registration) if !registration.machine.is_empty() => bindings::POLLIN,
+            Some(registration) if !registration.machine.is_empty() || registration.has_ended() => {
+                bindings::POLLIN
+            }
             _ => 0,
         }
     }

@@ -29,7 +29,12 @@ pub(crate) fn quota_exceeded() -> Error {
     error(bindings::EDQUOT)
 }
 
-/// Not for 32-bit programs.
+/// Bytes of a stream were lost.
+pub(crate) fn lost() -> Error {
+    error(bindings::ENOBUFS)
+}
+
+/// Not for 32-bit programs, or not by this source.
 pub(crate) fn not_supported() -> Error {
     error(bindings::EOPNOTSUPP)
 }

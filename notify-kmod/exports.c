@@ -5,28 +5,44 @@
  */
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/kernel.h>
 #include <linux/types.h>
 
 #include "include/rtnotify_producer.h"
 
 int rtnotify_rs_source_register(const char *name, size_t max_payload, rtnotify_write_fn write,
-				void *context, void **out);
+				rtnotify_call_fn call, u32 flags, void *context, void **out);
 void rtnotify_rs_source_unregister(void *source);
 int rtnotify_rs_post(void *source, u16 kind, const u64 *value, const void *data, size_t len,
 		     u64 time_ns);
+int rtnotify_rs_post_wait(void *source, u16 kind, const u64 *value, const void *data, size_t len,
+			  u64 time_ns, u64 timeout_ns);
+int rtnotify_rs_complete(void *source, u64 token, int error, const void *data, size_t len);
+void rtnotify_rs_complete_all(void *source, const void *data, size_t len);
 
 struct rtnotify_source *rtnotify_source_register(const char *name, size_t max_payload,
 						 rtnotify_write_fn write, void *context)
 {
+	const struct rtnotify_source_ops ops = { .write = write };
+
+	return rtnotify_source_register_ops(name, max_payload, &ops, context);
+}
+EXPORT_SYMBOL_GPL(rtnotify_source_register);
+
+struct rtnotify_source *rtnotify_source_register_ops(const char *name, size_t max_payload,
+						     const struct rtnotify_source_ops *ops,
+						     void *context)
+{
 	void *source;
 	int ret;
 
-	if (!name)
+	if (!name || !ops)
 		return ERR_PTR(-EINVAL);
-	ret = rtnotify_rs_source_register(name, max_payload, write, context, &source);
+	ret = rtnotify_rs_source_register(name, max_payload, ops->write, ops->call, ops->flags,
+					  context, &source);
 	return ret ? ERR_PTR(ret) : source;
 }
-EXPORT_SYMBOL_GPL(rtnotify_source_register);
+EXPORT_SYMBOL_GPL(rtnotify_source_register_ops);
 
 void rtnotify_source_unregister(struct rtnotify_source *source)
 {
@@ -50,3 +66,36 @@ int rtnotify_post_at(struct rtnotify_source *source, u16 kind, const u64 *value,
 	return rtnotify_rs_post(source, kind, value, data, len, time_ns);
 }
 EXPORT_SYMBOL_GPL(rtnotify_post_at);
+
+int rtnotify_post_wait(struct rtnotify_source *source, u16 kind, const u64 *value,
+		       const void *data, size_t len, u64 time_ns, u64 timeout_ns)
+{
+	if (IS_ERR_OR_NULL(source) || (len && !data))
+		return -EINVAL;
+	might_sleep();
+	return rtnotify_rs_post_wait(source, kind, value, data, len, time_ns, timeout_ns);
+}
+EXPORT_SYMBOL_GPL(rtnotify_post_wait);
+
+int rtnotify_complete(struct rtnotify_source *source, u64 token, const void *data, size_t len)
+{
+	if (IS_ERR_OR_NULL(source) || (len && !data))
+		return -EINVAL;
+	return rtnotify_rs_complete(source, token, 0, data, len);
+}
+EXPORT_SYMBOL_GPL(rtnotify_complete);
+
+int rtnotify_complete_error(struct rtnotify_source *source, u64 token, int error)
+{
+	if (IS_ERR_OR_NULL(source) || error >= 0 || error < -MAX_ERRNO)
+		return -EINVAL;
+	return rtnotify_rs_complete(source, token, error, NULL, 0);
+}
+EXPORT_SYMBOL_GPL(rtnotify_complete_error);
+
+void rtnotify_complete_all(struct rtnotify_source *source, const void *data, size_t len)
+{
+	if (!IS_ERR_OR_NULL(source) && (data || !len))
+		rtnotify_rs_complete_all(source, data, len);
+}
+EXPORT_SYMBOL_GPL(rtnotify_complete_all);

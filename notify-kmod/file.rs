@@ -172,12 +172,14 @@ unsafe extern "C" fn read(
 ///
 /// Called by the kernel as `write`.
 unsafe extern "C" fn write(
-    _file: *mut bindings::file,
+    file: *mut bindings::file,
     buffer: *const c_char,
     len: usize,
     _position: *mut bindings::loff_t,
 ) -> isize {
-    match write_posts(UserPtr::from_ptr(buffer.cast_mut().cast()), len) {
+    // SAFETY: The file is open.
+    let nonblock = unsafe { File::from_raw_file(file) }.flags() & O_NONBLOCK != 0;
+    match write_posts(UserPtr::from_ptr(buffer.cast_mut().cast()), len, nonblock) {
         Ok(len) => len as isize,
         Err(e) => e.to_errno() as isize,
     }
@@ -185,8 +187,9 @@ unsafe extern "C" fn write(
 
 /// Takes a batch of messages: all of it is checked before any of it is posted.
 ///
-/// If a driver refuses one, the length of those before it is returned, or its error if it is the first.
-fn write_posts(buffer: UserPtr, len: usize) -> Result<usize> {
+/// If one is not taken (a driver refuses it, or the wait for room ends), the length of those before it is
+/// returned, or its error if it is the first.
+fn write_posts(buffer: UserPtr, len: usize, nonblock: bool) -> Result<usize> {
     if len > abi::MAX_WRITE {
         return Err(EMSGSIZE);
     }
@@ -199,7 +202,7 @@ fn write_posts(buffer: UserPtr, len: usize) -> Result<usize> {
     }
     while !rest.is_empty() {
         let (post, payload, next) = split_post(rest)?;
-        source::find(post.source)?.check_write(payload.len())?;
+        source::find(post.source)?.check_write(&post, payload.len())?;
         rest = next;
     }
 
@@ -207,8 +210,8 @@ fn write_posts(buffer: UserPtr, len: usize) -> Result<usize> {
     while !rest.is_empty() {
         let (post, payload, next) = split_post(rest)?;
         let value = (post.flags & abi::POST_VALUE != 0).then_some(post.value);
-        let result =
-            source::find(post.source).and_then(|source| source.write(post.kind, value, payload));
+        let result = source::find(post.source)
+            .and_then(|source| source.write(post.kind, value, payload, nonblock));
         if let Err(e) = result {
             let done = bytes.len() - rest.len();
             return if done > 0 { Ok(done) } else { Err(e) };
@@ -259,7 +262,7 @@ unsafe extern "C" fn poll(
         events |= bindings::POLLIN | bindings::POLLRDNORM;
     }
     if access(file).1 {
-        // A write never waits.
+        // Where a write would wait for room depends on the source, so this says nothing about it.
         events |= bindings::POLLOUT | bindings::POLLWRNORM;
     }
     events

@@ -187,6 +187,7 @@ fn policy_name(policy: Policy) -> &'static str {
         Policy::RejectNewest => "reject-newest",
         Policy::DropOldest => "drop-oldest",
         Policy::LatestOnly => "latest-only",
+        Policy::Block => "block",
     }
 }
 

@@ -6,7 +6,7 @@
 //! taken if what this module does not know is zero; a shorter one than this version's is refused.
 
 use super::{
-    abi,
+    abi, call,
     client::Client,
     file::access,
     limits::{Charge, Resource},
@@ -208,6 +208,22 @@ pub(crate) fn ioctl(
             let nonblock = file.flags() & O_NONBLOCK != 0;
             request.read = client.read(&mut out, nonblock, request.signo)? as u64;
             write(argument, &request.to_bytes())
+        }
+        abi::IOC_CALL => {
+            let mut request = abi::Call::from_bytes(&read(argument)?);
+            if !writable {
+                return Err(EBADF);
+            }
+            write(argument, &request.to_bytes())?;
+            call::call(&mut request)?;
+            write(argument, &request.to_bytes())
+        }
+        abi::IOC_STREAM_GAP => {
+            let request = abi::StreamGap::from_bytes(&read(argument)?);
+            if request.flags != 0 || request.reserved0 != 0 || request.reserved != 0 {
+                return Err(EINVAL);
+            }
+            write(argument, &client.stream_gap()?.to_bytes())
         }
         _ => Err(ENOTTY),
     }

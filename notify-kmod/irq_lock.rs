@@ -4,7 +4,8 @@
 //!
 //! Lock order in this module, outermost first: a client's reader mutex; a source's writer mutex; the table of
 //! clients; a client's sources; the registry mutex; the table of users; a source's state; a client's state;
-//! then, outside this module, wait queue and siglock. The last two of ours are [`IrqLock`]s.
+//! then, outside this module, wait queue and siglock. The last two of ours are [`IrqLock`]s, and so is a source's
+//! table of calls, which is taken with none of the others.
 
 use super::ffi;
 use kernel::{

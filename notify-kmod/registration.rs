@@ -5,6 +5,7 @@
 use super::{
     abi,
     arena::Arena,
+    client::stream::Stream,
     error,
     lane::{announcement, window_from_request},
     limits::{Charge, Resource},
@@ -132,6 +133,8 @@ pub(crate) struct Registration {
     pub(crate) flags: u32,
     /// Number of the client, for tracing.
     client: u64,
+    /// With `REG_STREAM`: how far it has been read.
+    pub(crate) stream: Option<Stream>,
 }
 
 impl Registration {
@@ -145,6 +148,7 @@ impl Registration {
             || request.flags & abi::REG_PREAD_CONSUME != 0
                 && request.flags & abi::REG_PREAD_KEEP != 0
             || request.reserved != [0; 4]
+            || request.flags & abi::REG_STREAM != 0 && request.flags != abi::REG_STREAM
             || request.clock != abi::CLOCK_MONOTONIC
             || request.quota > abi::MAX_QUOTA
         {
@@ -205,6 +209,7 @@ impl Registration {
                     request.flags & !abi::REG_PREAD_KEEP
                 },
                 client,
+                stream: (request.flags & abi::REG_STREAM != 0).then(Stream::new),
             },
             GFP_KERNEL_ACCOUNT,
         )?)

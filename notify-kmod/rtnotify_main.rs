@@ -39,6 +39,7 @@ mod slots;
 mod subscription;
 
 mod arena;
+mod call;
 mod client;
 mod error;
 mod ffi;

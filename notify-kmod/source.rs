@@ -3,12 +3,19 @@
 //! Sources: who posts, who is subscribed, and the table of them all.
 //!
 //! A number is never used twice while the module is loaded, so a stale one names nothing.
+//!
+//! A producer that is able to wait ([`Source::post_wait`]) first keeps room at every subscriber that asked to be
+//! waited for, and then posts to all, under one hold of the source's state: so each is served exactly once and
+//! in order, whoever else posts into the same queues. If one has no room, what was kept is given back before
+//! the producer sleeps, holding nothing, until that one's queue changes.
 
 use super::{
     abi,
+    call::Calls,
     client::Client,
+    error,
     irq_lock::{new_irq_lock, IrqLock},
-    machine::{Event, SubscriptionId},
+    machine::{Event, Room, SubscriptionId},
     timer::Timer,
     trace,
 };
@@ -50,21 +57,36 @@ pub(crate) fn exit() {
     drop(core::mem::take(&mut REGISTRY.lock().sources));
 }
 
-/// What a driver source does with a `write`.
-pub(crate) struct DriverWrite {
-    pub(crate) function: unsafe extern "C" fn(
-        context: *mut c_void,
-        kind: u16,
-        value: u64,
-        data: *const c_void,
-        len: usize,
-    ) -> c_int,
+/// Takes a `write`, or starts a call; returns 0 or a negative errno.
+pub(crate) type WriteFunction = unsafe extern "C" fn(
+    context: *mut c_void,
+    kind: u16,
+    value: u64,
+    data: *const c_void,
+    len: usize,
+) -> c_int;
+
+/// Starts the call `token`, for at most `room` bytes of answer; returns 0 or a negative errno.
+pub(crate) type CallFunction = unsafe extern "C" fn(
+    context: *mut c_void,
+    token: u64,
+    kind: u16,
+    value: u64,
+    data: *const c_void,
+    len: usize,
+    room: usize,
+) -> c_int;
+
+/// What a driver does for processes.
+pub(crate) struct Driver {
+    pub(crate) write: Option<WriteFunction>,
+    pub(crate) call: Option<CallFunction>,
     pub(crate) context: *mut c_void,
 }
 
-// SAFETY: The driver promises, when it registers, that its function may be called with its context from any
+// SAFETY: The driver promises, when it registers, that its functions may be called with its context from any
 // process context; calls are serialised by the source's mutex.
-unsafe impl Send for DriverWrite {}
+unsafe impl Send for Driver {}
 
 /// A source.
 #[pin_data]
@@ -77,12 +99,16 @@ pub(crate) struct Source {
     period_ns: u64,
     #[pin]
     state: IrqLock<State>,
-    /// A driver's function for writes; held while it runs, so that unregistering waits for it.
+    /// A driver's functions; held while one runs, so that unregistering waits for it.
     #[pin]
-    driver: Mutex<Option<DriverWrite>>,
+    driver: Mutex<Option<Driver>>,
+    #[pin]
+    calls: Calls,
 }
 
 struct State {
+    /// Number of the source.
+    number: u32,
     posted: u64,
     refused: u64,
     gone: bool,
@@ -92,6 +118,16 @@ struct State {
 struct Subscriber {
     client: Arc<Client>,
     id: SubscriptionId,
+    /// The producers that can wait do so until this one has room.
+    waited_for: bool,
+    /// Kept while [`State::try_post`] runs, and at no other time.
+    room: Option<Room>,
+}
+
+/// Where there is no room: the client, and the state of its queue at the time.
+struct Full {
+    client: Arc<Client>,
+    since: u64,
 }
 
 /// What a source is created from.
@@ -100,7 +136,9 @@ pub(crate) struct Description {
     pub(crate) source_type: u32,
     pub(crate) max_payload: usize,
     pub(crate) period_ns: u64,
-    pub(crate) driver: Option<DriverWrite>,
+    /// `SOURCE_BLOCKING` and `SOURCE_STREAM`.
+    pub(crate) flags: u32,
+    pub(crate) driver: Option<Driver>,
 }
 
 /// Whether `name` is NUL-terminated, not empty, printable ASCII without `/`, with nothing after the NUL.
@@ -127,7 +165,17 @@ impl Source {
         }
         // Subscribing must not allocate under the lock.
         let subscribers = KVec::with_capacity(MAX_SUBSCRIBERS, GFP_KERNEL_ACCOUNT)?;
-        let writable = description.source_type == abi::SOURCE_USER || description.driver.is_some();
+        let driver = description.driver;
+        let takes_calls = driver.as_ref().is_some_and(|d| d.call.is_some());
+        let mut flags = description.flags;
+        if description.source_type == abi::SOURCE_USER
+            || driver.as_ref().is_some_and(|d| d.write.is_some())
+        {
+            flags |= abi::SOURCE_WRITABLE;
+        }
+        if takes_calls {
+            flags |= abi::SOURCE_CALLABLE;
+        }
 
         let mut registry = REGISTRY.lock();
         if registry
@@ -143,21 +191,25 @@ impl Source {
         let number = registry.next;
         let next = number.checked_add(1).ok_or(ENOSPC)?;
         let source = Arc::pin_init(
-            pin_init!(Self {
+            try_pin_init!(Self {
                 number,
                 name: description.name,
                 source_type: description.source_type,
-                flags: if writable { abi::SOURCE_WRITABLE } else { 0 },
+                flags,
                 max_payload: description.max_payload,
                 period_ns: description.period_ns,
                 state <- new_irq_lock!(
-                    State { posted: 0, refused: 0, gone: false, subscribers },
+                    State { number: *number, posted: 0, refused: 0, gone: false, subscribers },
                     "rtnotify_source"
                 ),
-                driver <- new_mutex!(description.driver, "rtnotify_driver"),
+                driver <- new_mutex!(driver, "rtnotify_driver"),
+                calls <- Calls::new(),
             }),
             GFP_KERNEL_ACCOUNT,
         )?;
+        if takes_calls {
+            source.calls.prepare()?;
+        }
         registry.sources.push(source.clone(), GFP_KERNEL_ACCOUNT)?;
         registry.next = next;
         Ok(source)
@@ -170,16 +222,19 @@ impl Source {
             .lock()
             .sources
             .retain(|source| source.number != self.number);
-        *self.driver.lock() = None;
         let (subscribers, last) = {
             let mut state = self.state.lock();
             state.gone = true;
             (core::mem::take(&mut state.subscribers), state.posted)
         };
         let time_ns = now();
+        // This wakes a driver's function that waits for room, which has to end before the driver can.
         for subscriber in subscribers {
             subscriber.client.source_gone(self.number, last, time_ns);
         }
+        *self.driver.lock() = None;
+        // No call can be started any more.
+        self.calls.end();
     }
 
     /// Posts an event to every subscriber, latched at `time_ns`; any context but NMI. Returns how many
@@ -196,44 +251,71 @@ impl Source {
         payload: &[u8],
         time_ns: u64,
     ) -> Result<u32> {
+        self.check_post(kind, payload)?;
+        let mut state = self.state.lock();
+        if state.gone {
+            return Err(ENODEV);
+        }
+        Ok(state.post(kind, value, payload, time_ns))
+    }
+
+    /// [`Source::post`] that waits for the subscribers that asked for it, until `deadline` on
+    /// `CLOCK_MONOTONIC` if there is one; a deadline that has passed only tries. Process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Source::post`]; `EAGAIN`: there was no room in time; `ERESTARTSYS`: a signal came. Nothing
+    /// has been posted then.
+    pub(crate) fn post_wait(
+        &self,
+        kind: u16,
+        value: Option<u64>,
+        payload: &[u8],
+        time_ns: Option<u64>,
+        deadline: Option<u64>,
+    ) -> Result<u32> {
+        self.check_post(kind, payload)?;
+        loop {
+            let tried = {
+                let mut state = self.state.lock();
+                if state.gone {
+                    return Err(ENODEV);
+                }
+                state.try_post(kind, value, payload, time_ns)
+            };
+            match tried {
+                Ok(refused) => return Ok(refused),
+                // It may be the last reference, so it is dropped without a lock.
+                Err(full) => full.client.wait_for_room(full.since, deadline)?,
+            }
+        }
+    }
+
+    fn check_post(&self, kind: u16, payload: &[u8]) -> Result {
         if payload.len() > self.max_payload {
             return Err(EMSGSIZE);
         }
         if kind >= abi::FIRST_RESERVED_KIND {
             return Err(EINVAL);
         }
-        let mut state = self.state.lock();
-        if state.gone {
-            return Err(ENODEV);
-        }
-        state.posted += 1;
-        let event = Event {
-            source_seq: state.posted,
-            kind,
-            time_ns,
-            value,
-            payload,
-        };
-        let mut refused = 0;
-        for subscriber in &state.subscribers {
-            if !subscriber.client.deliver(subscriber.id, &event) {
-                refused += 1;
-            }
-        }
-        state.refused += u64::from(refused);
-        let (seq, subscribers) = (state.posted, state.subscribers.len());
-        trace::post(self.number, seq, kind, payload.len(), subscribers, refused);
-        Ok(refused)
+        Ok(())
     }
 
-    /// Whether a `write` of `len` bytes would be taken.
+    /// Whether a `write` of `post` with `len` bytes would be taken.
     ///
     /// # Errors
     ///
-    /// `EPERM`: the source takes no writes. `EMSGSIZE`: too long.
-    pub(crate) fn check_write(&self, len: usize) -> Result {
+    /// `EPERM`: the source takes no writes. `EMSGSIZE`: too long. `EINVAL`: a value for a stream of bytes.
+    pub(crate) fn check_write(&self, post: &abi::Post, len: usize) -> Result {
         if self.flags & abi::SOURCE_WRITABLE == 0 {
             return Err(EPERM);
+        }
+        // What a driver makes of a value is its own affair.
+        if self.source_type == abi::SOURCE_USER
+            && self.flags & abi::SOURCE_STREAM != 0
+            && post.flags & abi::POST_VALUE != 0
+        {
+            return Err(EINVAL);
         }
         if len > self.max_payload {
             return Err(EMSGSIZE);
@@ -241,22 +323,36 @@ impl Source {
         Ok(())
     }
 
-    /// A process writes: a user source posts it, a driver gets it. May sleep.
+    /// A process writes: a user source posts it, a driver gets it. May sleep; a blocking source waits for
+    /// room unless `nonblock`.
     ///
     /// # Errors
     ///
-    /// The driver's, `ENODEV` if it has gone meanwhile, or those of [`Source::post`].
-    pub(crate) fn write(&self, kind: u16, value: Option<u64>, payload: &[u8]) -> Result {
+    /// The driver's, `ENODEV` if it has gone meanwhile, or those of [`Source::post_wait`].
+    pub(crate) fn write(
+        &self,
+        kind: u16,
+        value: Option<u64>,
+        payload: &[u8],
+        nonblock: bool,
+    ) -> Result {
         if self.source_type == abi::SOURCE_USER {
-            return self.post(kind, value, payload, now()).map(drop);
+            return if self.flags & abi::SOURCE_BLOCKING != 0 {
+                let deadline = nonblock.then_some(0);
+                self.post_wait(kind, value, payload, None, deadline)
+                    .map(drop)
+            } else {
+                self.post(kind, value, payload, now()).map(drop)
+            };
         }
-        let driver = self.driver.lock();
-        let write = driver.as_ref().ok_or(ENODEV)?;
+        let guard = self.driver.lock();
+        let driver = guard.as_ref().ok_or(ENODEV)?;
+        let write = driver.write.ok_or(EPERM)?;
         // SAFETY: The driver has promised that this may be called until it unregisters the source, which
         // waits for the mutex. The data is valid for the call.
         let ret = unsafe {
-            (write.function)(
-                write.context,
+            write(
+                driver.context,
                 kind,
                 value.unwrap_or(0),
                 payload.as_ptr().cast(),
@@ -264,6 +360,74 @@ impl Source {
             )
         };
         kernel::error::to_result(ret)
+    }
+
+    /// Whether the source takes a call with a message of `len` bytes; returns how long its answer can be, at
+    /// most `room`.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP`: it takes no calls. `EMSGSIZE`: too long.
+    pub(crate) fn check_call(&self, len: usize, room: usize) -> Result<usize> {
+        if self.flags & abi::SOURCE_CALLABLE == 0 {
+            return Err(error::not_supported());
+        }
+        if len > self.max_payload {
+            return Err(EMSGSIZE);
+        }
+        Ok(room.min(self.max_payload))
+    }
+
+    /// Calls the driver and waits for its answer, which goes into `answer`; returns that and the length. May
+    /// sleep.
+    ///
+    /// # Errors
+    ///
+    /// The driver's, and those of [`Calls`].
+    pub(crate) fn call(
+        &self,
+        kind: u16,
+        value: u64,
+        message: &[u8],
+        answer: KVVec<u8>,
+        deadline: Option<u64>,
+    ) -> Result<(KVVec<u8>, usize)> {
+        let room = answer.len();
+        let ticket = self.calls.join(answer)?;
+        {
+            let guard = self.driver.lock();
+            let driver = guard.as_ref().ok_or(ENODEV)?;
+            let call = driver.call.ok_or_else(error::not_supported)?;
+            // SAFETY: As for `write`.
+            let ret = unsafe {
+                call(
+                    driver.context,
+                    ticket.token,
+                    kind,
+                    value,
+                    message.as_ptr().cast(),
+                    message.len(),
+                    room,
+                )
+            };
+            kernel::error::to_result(ret)?;
+        }
+        ticket.wait(deadline)
+    }
+
+    /// Answers a call; see [`Calls::complete`].
+    pub(crate) fn complete(&self, token: u64, answer: Result<&[u8]>) -> Result {
+        self.calls.complete(token, answer)
+    }
+
+    /// Answers every call that waits; see [`Calls::complete_all`].
+    pub(crate) fn complete_all(&self, answer: &[u8]) {
+        self.calls.complete_all(answer);
+    }
+
+    /// Whether the payloads are a stream of bytes.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.flags & abi::SOURCE_STREAM != 0
     }
 
     /// Whether anybody is subscribed; any context.
@@ -286,6 +450,77 @@ impl Source {
             period_ns: self.period_ns,
             refused: state.refused,
         }
+    }
+}
+
+impl State {
+    /// Posts to every subscriber; returns how many refused it.
+    fn post(&mut self, kind: u16, value: Option<u64>, payload: &[u8], time_ns: u64) -> u32 {
+        self.posted += 1;
+        let event = Event {
+            source_seq: self.posted,
+            kind,
+            time_ns,
+            value,
+            payload,
+        };
+        let mut refused = 0;
+        for subscriber in &mut self.subscribers {
+            let room = subscriber.room.take();
+            if !subscriber.client.deliver(subscriber.id, &event, room) {
+                refused += 1;
+            }
+        }
+        self.refused += u64::from(refused);
+        let subscribers = self.subscribers.len();
+        trace::post(
+            self.number,
+            self.posted,
+            kind,
+            payload.len(),
+            subscribers,
+            refused,
+        );
+        refused
+    }
+
+    /// Posts to every subscriber if all that are waited for have room; otherwise says where there is none,
+    /// and nothing has been posted.
+    fn try_post(
+        &mut self,
+        kind: u16,
+        value: Option<u64>,
+        payload: &[u8],
+        time_ns: Option<u64>,
+    ) -> Result<u32, Full> {
+        let event = Event {
+            source_seq: self.posted + 1,
+            kind,
+            time_ns: 0,
+            value,
+            payload,
+        };
+        for index in 0..self.subscribers.len() {
+            let subscriber = &mut self.subscribers[index];
+            if !subscriber.waited_for {
+                continue;
+            }
+            // What is kept stays this source's: a registration ends only after it has been taken off the
+            // list, which needs the lock that is held here.
+            match subscriber.client.reserve(subscriber.id, &event) {
+                Ok(room) => subscriber.room = room,
+                Err(since) => {
+                    let client = subscriber.client.clone();
+                    for other in &mut self.subscribers[..index] {
+                        if let Some(room) = other.room.take() {
+                            other.client.release_room(room);
+                        }
+                    }
+                    return Err(Full { client, since });
+                }
+            }
+        }
+        Ok(self.post(kind, value, payload, time_ns.unwrap_or_else(now)))
     }
 }
 
@@ -328,7 +563,12 @@ pub(crate) fn list(first: u32) -> Result<KVec<abi::SourceInfo>> {
 /// # Errors
 ///
 /// `ENOENT`: no such source. `ENOSPC`: it has too many subscribers.
-pub(crate) fn add_subscriber(number: u32, client: Arc<Client>, id: SubscriptionId) -> Result {
+pub(crate) fn add_subscriber(
+    number: u32,
+    client: Arc<Client>,
+    id: SubscriptionId,
+    waited_for: bool,
+) -> Result {
     let source = find(number)?;
     let mut state = source.state.lock();
     if state.gone {
@@ -336,7 +576,12 @@ pub(crate) fn add_subscriber(number: u32, client: Arc<Client>, id: SubscriptionI
     }
     state
         .subscribers
-        .push_within_capacity(Subscriber { client, id })
+        .push_within_capacity(Subscriber {
+            client,
+            id,
+            waited_for,
+            room: None,
+        })
         .map_err(|_| ENOSPC)
 }
 
@@ -379,7 +624,10 @@ impl Owned {
     ///
     /// `EINVAL`, and those of [`Source::register`].
     pub(crate) fn create(request: &mut abi::CreateSource) -> Result<Self> {
-        if request.flags != 0 || request.reserved0 != 0 || request.reserved != [0; 3] {
+        if request.flags & !(abi::SOURCE_BLOCKING | abi::SOURCE_STREAM) != 0
+            || request.reserved0 != 0
+            || request.reserved != [0; 2]
+        {
             return Err(EINVAL);
         }
         let description = Description {
@@ -387,18 +635,23 @@ impl Owned {
             source_type: request.source_type,
             max_payload: request.max_payload as usize,
             period_ns: request.period_ns,
+            flags: request.flags,
             driver: None,
         };
         let owned = match request.source_type {
-            abi::SOURCE_USER if request.period_ns == 0 && request.count == 0 => {
+            abi::SOURCE_USER
+                if request.period_ns == 0 && request.count == 0 && request.first_ns == 0 =>
+            {
                 Self::User(Source::register(description)?)
             }
             abi::SOURCE_TIMER
                 if request.max_payload == 0
+                    && request.flags == 0
                     && request.period_ns >= abi::MIN_TIMER_PERIOD_NS
-                    && i64::try_from(request.period_ns).is_ok() =>
+                    && i64::try_from(request.period_ns).is_ok()
+                    && i64::try_from(request.first_ns).is_ok() =>
             {
-                Self::Timer(Timer::start(description, request.count)?)
+                Self::Timer(Timer::start(description, request.first_ns, request.count)?)
             }
             _ => return Err(EINVAL),
         };

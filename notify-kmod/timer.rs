@@ -78,13 +78,18 @@ impl HrTimerCallback for Ticker {
 }
 
 impl Timer {
-    /// Creates the source and starts its timer; `count` expirations, 0 for no end.
+    /// Creates the source and starts its timer: first after `first_ns`, 0 for a whole period; `count`
+    /// expirations, 0 for no end.
     ///
     /// # Errors
     ///
     /// Those of [`Source::register`].
-    pub(crate) fn start(description: Description, count: u64) -> Result<Self> {
+    pub(crate) fn start(description: Description, first_ns: u64, count: u64) -> Result<Self> {
         let period = Delta::from_nanos(description.period_ns as i64);
+        let first = match first_ns {
+            0 => period,
+            first_ns => Delta::from_nanos(first_ns as i64),
+        };
         let source = Source::register(description)?;
         let posted_to = source.clone();
         let ticker = Arc::pin_init(
@@ -98,7 +103,7 @@ impl Timer {
         )
         .inspect_err(|_| source.unregister())?;
         Ok(Self {
-            handle: ticker.start(period),
+            handle: ticker.start(first),
             source,
         })
     }

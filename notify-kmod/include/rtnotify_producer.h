@@ -38,6 +38,42 @@ struct rtnotify_source;
 typedef int (*rtnotify_write_fn)(void *context, u16 kind, u64 value, const void *data, size_t len);
 
 /**
+ * typedef rtnotify_call_fn - starts what a process called the source for
+ * @context: what was passed to rtnotify_source_register_ops()
+ * @token: names the call to rtnotify_complete(); never 0, and never used again for this source
+ * @kind: the caller's kind
+ * @value: the caller's value
+ * @message: the message, valid during the call of this function only
+ * @len: its length, at most the source's max_payload
+ * @room: the longest answer that the caller takes, at most the source's max_payload
+ *
+ * The process sleeps, after this has returned 0, until rtnotify_complete() or rtnotify_complete_error() is
+ * called with @token, from wherever the answer is, an interrupt handler for example; or, if it is there
+ * already, in this function. If the process gives up first, completing the call does nothing.
+ *
+ * Context: process context, may sleep, but not for the answer: calls of this function and of the
+ * rtnotify_write_fn for one source do not overlap.
+ * Return: 0, or a negative errno that the caller gets; -EAGAIN if there is no room for the request now.
+ */
+typedef int (*rtnotify_call_fn)(void *context, u64 token, u16 kind, u64 value,
+				const void *message, size_t len, size_t room);
+
+/* The payloads are a stream of bytes, whose division into events means nothing (RTNOTIFY_SOURCE_STREAM). */
+#define RTNOTIFY_PRODUCER_STREAM	(1u << 2)
+
+/**
+ * struct rtnotify_source_ops - what a source does for processes
+ * @write: takes what processes write, or NULL
+ * @call: takes what processes call the source for, or NULL
+ * @flags: RTNOTIFY_PRODUCER_STREAM or 0
+ */
+struct rtnotify_source_ops {
+	rtnotify_write_fn write;
+	rtnotify_call_fn call;
+	u32 flags;
+};
+
+/**
  * rtnotify_source_register - make a source
  * @name: unique; up to 47 printable ASCII characters without '/'
  * @max_payload: longest payload that will be posted or may be written, at most 2 MiB - 1
@@ -51,11 +87,25 @@ struct rtnotify_source *rtnotify_source_register(const char *name, size_t max_pa
 						 rtnotify_write_fn write, void *context);
 
 /**
+ * rtnotify_source_register_ops - make a source that does more for processes
+ * @name: as for rtnotify_source_register()
+ * @max_payload: also the longest message and the longest answer of a call
+ * @ops: copied
+ * @context: passed to the functions of @ops, which may be called before this has returned
+ *
+ * Context: process context, may sleep.
+ * Return: as for rtnotify_source_register().
+ */
+struct rtnotify_source *rtnotify_source_register_ops(const char *name, size_t max_payload,
+						     const struct rtnotify_source_ops *ops,
+						     void *context);
+
+/**
  * rtnotify_source_unregister - end a source
  * @source: the source; NULL and ERR_PTRs are ignored
  *
- * What is queued is still delivered. When this returns, @write does not run any more. The caller must have
- * stopped posting.
+ * What is queued is still delivered. When this returns, the functions for writes and calls do not run any more,
+ * and who waited for an answer has got -ENODEV. The caller must have stopped posting and completing.
  *
  * Context: process context, may sleep.
  */
@@ -71,7 +121,7 @@ void rtnotify_source_unregister(struct rtnotify_source *source);
  *
  * Context: any but NMI.
  * Return: the number of subscribers that refused the event (each of them will find a gap in its stream), or
- * -EMSGSIZE (longer than announced), -EINVAL.
+ * -EMSGSIZE (longer than announced), -EINVAL, -ENODEV (being unregistered).
  */
 int rtnotify_post(struct rtnotify_source *source, u16 kind, const u64 *value, const void *data,
 		  size_t len);
@@ -90,5 +140,61 @@ int rtnotify_post(struct rtnotify_source *source, u16 kind, const u64 *value, co
  */
 int rtnotify_post_at(struct rtnotify_source *source, u16 kind, const u64 *value, const void *data,
 		     size_t len, u64 time_ns);
+
+/**
+ * rtnotify_post_wait - post an event when every subscriber that asked to be waited for has room
+ * @source: the source
+ * @kind: as for rtnotify_post()
+ * @value: as for rtnotify_post()
+ * @data: as for rtnotify_post()
+ * @len: as for rtnotify_post()
+ * @time_ns: when it happened, as ktime_get() counts; 0 means when it is posted
+ * @timeout_ns: how long to wait at most; 0 means without end
+ *
+ * Those subscribers registered with RTNOTIFY_POLICY_BLOCK. The others are served at the same time, as by
+ * rtnotify_post(). Nobody has got the event if this fails.
+ *
+ * Context: process context, sleeps.
+ * Return: as for rtnotify_post(), or -EAGAIN (no room in time), -ERESTARTSYS (a signal came), -ENODEV.
+ */
+int rtnotify_post_wait(struct rtnotify_source *source, u16 kind, const u64 *value,
+		       const void *data, size_t len, u64 time_ns, u64 timeout_ns);
+
+/**
+ * rtnotify_complete - answer a call
+ * @source: the source
+ * @token: as given to the rtnotify_call_fn
+ * @data: the answer, which is copied
+ * @len: its length
+ *
+ * Context: any but NMI.
+ * Return: 0, or -ESTALE (the caller has given up, or has been answered), -EMSGSIZE (longer than the caller has
+ * room for, who gets -EMSGSIZE too). Neither needs anything done.
+ */
+int rtnotify_complete(struct rtnotify_source *source, u64 token, const void *data, size_t len);
+
+/**
+ * rtnotify_complete_error - answer a call with an error
+ * @source: the source
+ * @token: as given to the rtnotify_call_fn
+ * @error: a negative errno, which the caller gets
+ *
+ * Context: any but NMI.
+ * Return: as for rtnotify_complete().
+ */
+int rtnotify_complete_error(struct rtnotify_source *source, u64 token, int error);
+
+/**
+ * rtnotify_complete_all - answer every call that waits
+ * @source: the source
+ * @data: the answer, which is copied; callers that have less room get -EMSGSIZE
+ * @len: its length
+ *
+ * For sources whose calls all wait for the same thing. It also answers calls that the rtnotify_call_fn has not
+ * been asked about yet.
+ *
+ * Context: any but NMI.
+ */
+void rtnotify_complete_all(struct rtnotify_source *source, const void *data, size_t len);
 
 #endif

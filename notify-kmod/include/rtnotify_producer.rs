@@ -19,12 +19,25 @@ struct RawSource {
 }
 
 type WriteFunction = unsafe extern "C" fn(*mut c_void, u16, u64, *const c_void, usize) -> c_int;
+type CallFunction =
+    unsafe extern "C" fn(*mut c_void, u64, u16, u64, *const c_void, usize, usize) -> c_int;
+
+#[repr(C)]
+struct RawOps {
+    write: Option<WriteFunction>,
+    call: Option<CallFunction>,
+    flags: u32,
+}
+
+/// The payloads are a stream of bytes, whose division into events means nothing.
+#[allow(dead_code)]
+pub(crate) const STREAM: u32 = 1 << 2;
 
 extern "C" {
-    fn rtnotify_source_register(
+    fn rtnotify_source_register_ops(
         name: *const c_char,
         max_payload: usize,
-        write: Option<WriteFunction>,
+        ops: *const RawOps,
         context: *mut c_void,
     ) -> *mut RawSource;
     fn rtnotify_source_unregister(source: *mut RawSource);
@@ -35,6 +48,23 @@ extern "C" {
         data: *const c_void,
         len: usize,
     ) -> c_int;
+    fn rtnotify_post_wait(
+        source: *mut RawSource,
+        kind: u16,
+        value: *const u64,
+        data: *const c_void,
+        len: usize,
+        time_ns: u64,
+        timeout_ns: u64,
+    ) -> c_int;
+    fn rtnotify_complete(
+        source: *mut RawSource,
+        token: u64,
+        data: *const c_void,
+        len: usize,
+    ) -> c_int;
+    fn rtnotify_complete_error(source: *mut RawSource, token: u64, error: c_int) -> c_int;
+    fn rtnotify_complete_all(source: *mut RawSource, data: *const c_void, len: usize);
 }
 
 /// Takes what processes write to a source.
@@ -47,7 +77,24 @@ pub(crate) trait Writer: Sync {
     fn write(&self, kind: u16, value: u64, message: &[u8]) -> Result;
 }
 
-/// A source; dropping it unregisters it, which waits for a running [`Writer::write`].
+/// Names a call to [`Source::complete`]; never 0, and never used again for the same source.
+#[allow(dead_code)]
+pub(crate) type Token = u64;
+
+/// Takes what processes call a source for.
+#[allow(dead_code)]
+pub(crate) trait Callee: Sync {
+    /// A process called with `message` and has room for an answer of `room` bytes; it sleeps until
+    /// [`Source::complete`]. Process context; calls of this and of [`Writer::write`] for one source do not
+    /// overlap, so it must not wait for the answer.
+    ///
+    /// # Errors
+    ///
+    /// The caller gets it; `EAGAIN` if there is no room for the request now.
+    fn call(&self, token: Token, kind: u16, value: u64, message: &[u8], room: usize) -> Result;
+}
+
+/// A source; dropping it unregisters it, which waits for a running [`Writer::write`] or [`Callee::call`].
 ///
 /// # Invariants
 ///
@@ -69,8 +116,29 @@ impl Source {
     /// `EINVAL`, `EEXIST` (the name is taken), `ENOSPC`, `ENOMEM`.
     #[allow(dead_code)]
     pub(crate) fn new(name: &CStr, max_payload: usize) -> Result<Self> {
-        // SAFETY: `name` is a C string; without a write function the context is not used.
-        unsafe { Self::register(name, max_payload, None, core::ptr::null_mut()) }
+        let none = RawOps {
+            write: None,
+            call: None,
+            flags: 0,
+        };
+        // SAFETY: `name` is a C string; without functions the context is not used.
+        unsafe { Self::register(name, max_payload, &none, core::ptr::null_mut()) }
+    }
+
+    /// Registers a source that takes no writes and posts a stream of bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Source::new`].
+    #[allow(dead_code)]
+    pub(crate) fn new_stream(name: &CStr, max_payload: usize) -> Result<Self> {
+        let ops = RawOps {
+            write: None,
+            call: None,
+            flags: STREAM,
+        };
+        // SAFETY: `name` is a C string; without functions the context is not used.
+        unsafe { Self::register(name, max_payload, &ops, core::ptr::null_mut()) }
     }
 
     /// Registers a source whose writes go to `writer`.
@@ -88,29 +156,51 @@ impl Source {
         max_payload: usize,
         writer: *const W,
     ) -> Result<Self> {
+        let ops = RawOps {
+            write: Some(write_trampoline::<W>),
+            call: None,
+            flags: 0,
+        };
         // SAFETY: `name` is a C string; the caller keeps `writer` valid for `write_trampoline::<W>`.
-        unsafe {
-            Self::register(
-                name,
-                max_payload,
-                Some(write_trampoline::<W>),
-                writer.cast_mut().cast(),
-            )
-        }
+        unsafe { Self::register(name, max_payload, &ops, writer.cast_mut().cast()) }
+    }
+
+    /// Registers a source whose writes and calls go to `server`.
+    ///
+    /// # Safety
+    ///
+    /// `server` must stay valid until the source is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Source::new`].
+    #[allow(dead_code)]
+    pub(crate) unsafe fn with_server<S: Writer + Callee>(
+        name: &CStr,
+        max_payload: usize,
+        server: *const S,
+    ) -> Result<Self> {
+        let ops = RawOps {
+            write: Some(write_trampoline::<S>),
+            call: Some(call_trampoline::<S>),
+            flags: 0,
+        };
+        // SAFETY: `name` is a C string; the caller keeps `server` valid for both trampolines.
+        unsafe { Self::register(name, max_payload, &ops, server.cast_mut().cast()) }
     }
 
     /// # Safety
     ///
-    /// `write` may be called with `context` until the source is dropped.
+    /// The functions of `ops` may be called with `context` until the source is dropped.
     unsafe fn register(
         name: &CStr,
         max_payload: usize,
-        write: Option<WriteFunction>,
+        ops: &RawOps,
         context: *mut c_void,
     ) -> Result<Self> {
-        // SAFETY: `name` is a C string; the rest is the caller's promise.
+        // SAFETY: `name` is a C string, `ops` is copied; the rest is the caller's promise.
         let raw = from_err_ptr(unsafe {
-            rtnotify_source_register(name.as_char_ptr(), max_payload, write, context)
+            rtnotify_source_register_ops(name.as_char_ptr(), max_payload, ops, context)
         })?;
         // INVARIANT: It was just registered.
         Ok(Self {
@@ -139,6 +229,67 @@ impl Source {
         };
         u32::try_from(ret).map_err(|_| Error::from_errno(ret))
     }
+
+    /// Posts an event when every subscriber that asked to be waited for has room; waits for `timeout_ns` at
+    /// most, 0: without end. Process context. Returns how many of the other subscribers refused it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Source::post`]; `EAGAIN`: no room in time; `ERESTARTSYS`: a signal came. Nobody has got it then.
+    #[allow(dead_code)]
+    pub(crate) fn post_wait(
+        &self,
+        kind: u16,
+        value: Option<u64>,
+        data: &[u8],
+        timeout_ns: u64,
+    ) -> Result<u32> {
+        let value = value
+            .as_ref()
+            .map_or(core::ptr::null(), core::ptr::from_ref);
+        // SAFETY: `raw` is registered by the invariant; `value` and `data` are valid for the call.
+        let ret = unsafe {
+            rtnotify_post_wait(
+                self.raw.as_ptr(),
+                kind,
+                value,
+                data.as_ptr().cast(),
+                data.len(),
+                0,
+                timeout_ns,
+            )
+        };
+        u32::try_from(ret).map_err(|_| Error::from_errno(ret))
+    }
+
+    /// Answers the call `token`. Any context but NMI.
+    ///
+    /// # Errors
+    ///
+    /// `ESTALE`: the caller has given up, or has been answered. `EMSGSIZE`: longer than the caller has room
+    /// for, who gets it too. Neither needs anything done.
+    #[allow(dead_code)]
+    pub(crate) fn complete(&self, token: Token, answer: Result<&[u8]>) -> Result {
+        let raw = self.raw.as_ptr();
+        let ret = match answer {
+            // SAFETY: `raw` is registered by the invariant; the answer is valid for the call.
+            Ok(answer) => unsafe {
+                rtnotify_complete(raw, token, answer.as_ptr().cast(), answer.len())
+            },
+            // SAFETY: `raw` is registered by the invariant.
+            Err(e) => unsafe { rtnotify_complete_error(raw, token, e.to_errno()) },
+        };
+        kernel::error::to_result(ret)
+    }
+
+    /// Answers every call that waits. Any context but NMI.
+    #[allow(dead_code)]
+    pub(crate) fn complete_all(&self, answer: &[u8]) {
+        // SAFETY: `raw` is registered by the invariant; the answer is valid for the call.
+        unsafe {
+            rtnotify_complete_all(self.raw.as_ptr(), answer.as_ptr().cast(), answer.len());
+        }
+    }
 }
 
 impl Drop for Source {
@@ -166,6 +317,32 @@ unsafe extern "C" fn write_trampoline<W: Writer>(
         )
     };
     match writer.write(kind, value, message) {
+        Ok(()) => 0,
+        Err(e) => e.to_errno(),
+    }
+}
+
+/// # Safety
+///
+/// As for [`write_trampoline`].
+#[allow(dead_code)]
+unsafe extern "C" fn call_trampoline<C: Callee>(
+    context: *mut c_void,
+    token: Token,
+    kind: u16,
+    value: u64,
+    data: *const c_void,
+    len: usize,
+    room: usize,
+) -> c_int {
+    // SAFETY: Promised by the caller.
+    let (callee, message) = unsafe {
+        (
+            &*context.cast::<C>(),
+            core::slice::from_raw_parts(data.cast::<u8>(), len),
+        )
+    };
+    match callee.call(token, kind, value, message, room) {
         Ok(()) => 0,
         Err(e) => e.to_errno(),
     }

@@ -457,6 +457,60 @@ impl Client {
         }
     }
 
+    /// Calls the driver behind a source with `message` and waits for its answer, up to `timeout` (`None`: for
+    /// ever); returns how much of `answer` that is. After an error `answer` may hold anything.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` (nobody there to answer), `ENOENT` (no such source), `EMSGSIZE` (message too long, or `answer`
+    /// too small), `EAGAIN` (too many calls at once), `ETIMEDOUT`, `EINTR` (the driver may have done its part),
+    /// `ENODEV` (the driver is gone), `EBADF` (not open for writing), and the driver's own.
+    pub fn call(
+        &self,
+        source: u32,
+        kind: u16,
+        value: u64,
+        message: &[u8],
+        answer: &mut [u8],
+        timeout: Option<Duration>,
+    ) -> Result<usize, Errno> {
+        match self.end()? {
+            End::Kernel(file) => {
+                let timeout = timeout.map(|t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX));
+                let mut request = abi::Call {
+                    size: abi::Call::BYTES as u32,
+                    source,
+                    kind,
+                    value,
+                    // 0 would mean no limit.
+                    timeout_ns: timeout.map_or(0, |ns| ns.max(1)),
+                    ..abi::Call::zeroed()
+                };
+                sys::device_call(file.as_fd(), &mut request, message, answer)
+            }
+            End::Loopback(end) => Err(end.call(source)),
+        }
+    }
+
+    /// The gap that a `read` of a stream has reported last.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTCONN` (not registered), `EINVAL` (not for a stream), `ENODATA` (there has been none).
+    pub fn stream_gap(&self) -> Result<abi::StreamGap, Errno> {
+        match self.end()? {
+            End::Kernel(file) => {
+                let mut request = abi::StreamGap {
+                    size: abi::StreamGap::BYTES as u32,
+                    ..abi::StreamGap::zeroed()
+                };
+                sys::device_ioctl(file.as_fd(), abi::IOC_STREAM_GAP, &mut request)?;
+                Ok(request)
+            }
+            End::Loopback(end) => end.stream_gap(),
+        }
+    }
+
     /// Waits up to `timeout` (`None`: for ever) until there is something to read; zero only looks.
     ///
     /// # Errors

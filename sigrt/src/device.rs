@@ -257,7 +257,11 @@ impl Device {
         period_ns: u64,
         count: u64,
     ) -> Result<Source> {
-        let SourceOptions { name, max_payload } = options;
+        let SourceOptions {
+            name,
+            max_payload,
+            blocking,
+        } = options;
         let bytes = client::source_name(&name).ok_or(Error::Setting {
             setting: "source name",
             limits: "1 to 47 visible ASCII characters without '/'",
@@ -269,6 +273,7 @@ impl Device {
             });
         }
         let mut request = abi::CreateSource {
+            flags: if blocking { abi::SOURCE_BLOCKING } else { 0 },
             source_type,
             max_payload: max_payload as u32,
             name: bytes,
@@ -447,6 +452,7 @@ impl SourceInfo {
 pub struct SourceOptions {
     name: String,
     max_payload: usize,
+    blocking: bool,
 }
 
 impl SourceOptions {
@@ -456,7 +462,31 @@ impl SourceOptions {
         Self {
             name: name.to_owned(),
             max_payload: 4096,
+            blocking: false,
         }
+    }
+
+    /// A post that a subscriber with [`Overflow::Block`](crate::Overflow::Block) has no room for is not made and
+    /// gives [`Error::Busy`], rather than being lost to that one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, Error, Overflow, SourceOptions};
+    /// let device = Device::loopback();
+    /// let source = device.create_source(SourceOptions::new("work").blocking())?;
+    /// let worker = device.subscription().overflow(Overflow::Block).subscribe(&source).start()?;
+    /// for n in 0..10_000 {
+    ///     while let Err(Error::Busy { .. }) = source.post(Some(n), b"") {
+    ///         assert!(worker.recv()?.event().is_some(), "nothing is lost");
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn blocking(mut self) -> Self {
+        self.blocking = true;
+        self
     }
 
     /// Longest payload in bytes, at most 2 MiB less one.
@@ -515,7 +545,8 @@ impl Source {
     /// # Errors
     ///
     /// [`Error::NotWritable`], [`Error::PayloadTooLarge`], [`Error::NoSuchSource`] (destroyed meanwhile),
-    /// [`Error::Busy`] (a driver's queue is full), [`Error::Permission`], [`Error::Forked`].
+    /// [`Error::Busy`] (a driver's queue is full, or a subscriber that is waited for has no room),
+    /// [`Error::Permission`], [`Error::Forked`].
     pub fn post(&self, value: Option<u64>, payload: &[u8]) -> Result<()> {
         self.post_kind(abi::KIND_EVENT, value, payload)
     }
@@ -531,6 +562,46 @@ impl Source {
         control
             .post(self.number(), kind, value, payload)
             .map_err(|errno| self.error(errno))
+    }
+
+    /// Calls the driver behind the source with `message` and waits for its answer, of at most `room` bytes, up to
+    /// `timeout` (`None`: for ever).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchSource`], [`Error::DeviceGone`] (the driver left), [`Error::Busy`] (it has no room now),
+    /// [`Error::Permission`], [`Error::Forked`]; [`Error::Os`] with `EOPNOTSUPP` (there is nobody to answer, as
+    /// always with the loopback), `ETIMEDOUT`, `EINTR` (the driver may have done its part), `EMSGSIZE` (message
+    /// or answer too long), and whatever the driver says.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use sigrt::Device;
+    /// # use std::time::Duration;
+    /// let edu = Device::open_default()?.source("edu")?;
+    /// let answer = edu.call(0, 0, &5_u32.to_ne_bytes(), 4, Some(Duration::from_secs(1)))?;
+    /// assert_eq!(answer, 120_u32.to_ne_bytes());
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
+    pub fn call(
+        &self,
+        kind: u16,
+        value: u64,
+        message: &[u8],
+        room: usize,
+        timeout: Option<Duration>,
+    ) -> Result<Vec<u8>> {
+        let mut answer = vec![0; room];
+        let control = &self.inner.device.control;
+        let len = control
+            .call(self.number(), kind, value, message, &mut answer, timeout)
+            .map_err(|errno| match errno {
+                Errno::ENOENT | Errno::EAGAIN | Errno::EBADF => self.error(errno),
+                other => Error::from_errno("call", other),
+            })?;
+        answer.truncate(len);
+        Ok(answer)
     }
 
     /// Collects posts that one system call then makes.
@@ -581,7 +652,7 @@ impl Source {
             Errno::EPERM => Error::NotWritable,
             Errno::EAGAIN => Error::Busy { accepted: 0 },
             Errno::EBADF => Error::Permission {
-                action: "post",
+                action: "post or call",
                 hint: "write permission on the device is needed",
             },
             other => Error::from_errno("post", other),

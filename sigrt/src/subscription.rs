@@ -43,6 +43,9 @@ pub enum Overflow {
     DropOldest,
     /// Of each source only the latest event is kept, whether the queue is full or not.
     LatestOnly,
+    /// Nothing is, where the producer can wait until there is room: a source with
+    /// [`SourceOptions::blocking`](crate::SourceOptions::blocking), a driver that does. Elsewhere the newest.
+    Block,
 }
 
 /// What a subscription is to be like; made by [`Device::subscription`].
@@ -223,6 +226,7 @@ impl SubscriptionBuilder {
                 Overflow::RejectNewest => abi::POLICY_REJECT_NEWEST,
                 Overflow::DropOldest => abi::POLICY_DROP_OLDEST,
                 Overflow::LatestOnly => abi::POLICY_LATEST_ONLY,
+                Overflow::Block => abi::POLICY_BLOCK,
             },
             clock: abi::CLOCK_MONOTONIC,
             quota: self.quota,

@@ -377,7 +377,7 @@ pub(crate) fn device_ioctl<T: Layout>(
         "size field of an ioctl argument is wrong"
     );
     // SAFETY: `words` is aligned and at least as large as the argument says it is; addresses inside an
-    // argument come only from `device_list_sources`, which vouches for them.
+    // argument come only from `device_list_sources` and `device_call`, which vouch for them.
     let done = unsafe {
         libc::ioctl(
             fd.as_raw_fd(),
@@ -516,6 +516,27 @@ impl Drop for Mapping {
             unsafe { libc::munmap(self.start.cast_mut().cast(), self.mapped) };
         }
     }
+}
+
+/// Calls a driver with `message`; returns how much of `answer` it has filled.
+///
+/// # Errors
+///
+/// What the device says.
+pub(crate) fn device_call(
+    fd: BorrowedFd<'_>,
+    request: &mut abi::Call,
+    message: &[u8],
+    answer: &mut [u8],
+) -> Result<usize, Errno> {
+    // The device reads `message_len` bytes of the one and writes at most `answer_len` of the other, to which
+    // this call has the only reference.
+    request.message = message.as_ptr() as u64;
+    request.message_len = u32::try_from(message.len()).map_err(|_| Errno::EMSGSIZE)?;
+    request.answer = answer.as_mut_ptr() as u64;
+    request.answer_len = u32::try_from(answer.len()).unwrap_or(u32::MAX);
+    device_ioctl(fd, abi::IOC_CALL, request)?;
+    Ok(request.answer_len as usize)
 }
 
 /// `pread` with an offset of 64 bits, which is a handle.

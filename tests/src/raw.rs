@@ -259,8 +259,24 @@ pub fn splice_pages(pipe: &impl AsRawFd, bytes: &[u8]) -> Result<usize, Errno> {
 ///
 /// What the kernel says.
 pub fn load_module(file: BorrowedFd<'_>) -> Result<(), Errno> {
-    // SAFETY: the parameters are an empty string that lives for ever.
-    let done = unsafe { libc::syscall(libc::SYS_finit_module, file.as_raw_fd(), c"".as_ptr(), 0) };
+    load_module_with(file, c"")
+}
+
+/// Loads a kernel module from an open file, with parameters.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn load_module_with(file: BorrowedFd<'_>, parameters: &CStr) -> Result<(), Errno> {
+    // SAFETY: the parameters live across the call.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_finit_module,
+            file.as_raw_fd(),
+            parameters.as_ptr(),
+            0,
+        )
+    };
     Errno::result(done).map(drop)
 }
 
@@ -327,6 +343,19 @@ pub fn take_sender(signo: i32) -> Result<(i32, u32), Errno> {
     // SAFETY: and this one.
     let uid = unsafe { info.si_uid() };
     Ok((pid, uid))
+}
+
+/// Takes a descriptor that an `ioctl` has made.
+#[must_use]
+pub fn own(fd: i32) -> OwnedFd {
+    // SAFETY: the kernel has just made it for the caller alone.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+/// Sends a signal to one thread of this process.
+pub fn signal_thread(tid: i32, signo: i32) {
+    // SAFETY: no memory is involved.
+    unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), tid, signo) };
 }
 
 /// Queues a signal with a value to a whole process, as anybody of the same user can.
@@ -526,4 +555,15 @@ impl Shared {
         // SAFETY: the mapping is aligned to a page, as long as that, zeroed, and never unmapped.
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
+}
+
+/// Sets what a signal does.
+///
+/// # Panics
+///
+/// If the system refuses.
+pub fn set_action(signo: i32, action: &nix::sys::signal::SigAction) {
+    let signal = nix::sys::signal::Signal::try_from(signo).unwrap();
+    // SAFETY: the handlers of tests touch nothing.
+    unsafe { nix::sys::signal::sigaction(signal, action) }.unwrap();
 }

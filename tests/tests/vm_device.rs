@@ -141,7 +141,7 @@ fn commands(source: u32, other: u32) -> Vec<Command> {
             number: abi::IOC_CREATE_SOURCE,
             works: Ok(()),
             good: user_source(8).to_bytes().to_vec(),
-            // A period and a count are for timers only.
+            // A period, a count and a first expiration are for timers only.
             must_be_zero: &[4, 7, 20, 24, 32, 88, 111],
         },
         Command {
@@ -223,7 +223,87 @@ fn commands(source: u32, other: u32) -> Vec<Command> {
             .to_vec(),
             must_be_zero: &[4, 7, 12, 40, 47],
         },
+        Command {
+            name: "CALL",
+            number: abi::IOC_CALL,
+            works: Ok(()),
+            good: {
+                // The driver is asked for 5!.
+                static MESSAGE: [u8; 4] = 5_u32.to_ne_bytes();
+                let answer: &'static mut [u8; 8] = Box::leak(Box::new([0; 8]));
+                abi::Call {
+                    size: size(abi::Call::BYTES),
+                    source: callee(),
+                    message: MESSAGE.as_ptr() as u64,
+                    message_len: 4,
+                    answer: answer.as_mut_ptr() as u64,
+                    answer_len: 8,
+                    ..abi::Call::zeroed()
+                }
+                .to_bytes()
+                .to_vec()
+            },
+            must_be_zero: &[4, 7, 14, 56, 63],
+        },
+        Command {
+            name: "STREAM_GAP",
+            number: abi::IOC_STREAM_GAP,
+            works: Ok(()),
+            good: abi::StreamGap {
+                size: size(abi::StreamGap::BYTES),
+                ..abi::StreamGap::zeroed()
+            }
+            .to_bytes()
+            .to_vec(),
+            must_be_zero: &[4, 7, 52, 56, 63],
+        },
     ]
+}
+
+/// The edu driver's source, which answers calls.
+fn callee() -> u32 {
+    let all = Backend::module().open(Access::Read, false).sources();
+    all.unwrap()
+        .iter()
+        .find(|info| sigrt::client::name_of(info) == "edu")
+        .unwrap()
+        .number
+}
+
+/// Makes `file` a reader of a stream that has a gap, which has been read.
+fn lose_bytes(file: &File) {
+    let fd = file.as_fd();
+    let register = abi::Register {
+        flags: abi::REG_STREAM,
+        queue_len: 1,
+        ..request(abi::MODE_WINDOW)
+    };
+    Argument::new(&register.to_bytes())
+        .issue(fd, abi::IOC_REGISTER)
+        .unwrap();
+    let source = abi::CreateSource {
+        flags: abi::SOURCE_STREAM,
+        ..user_source(8)
+    };
+    let mut source = Argument::new(&source.to_bytes());
+    source.issue(fd, abi::IOC_CREATE_SOURCE).unwrap();
+    let number = u32::from_ne_bytes(source.words[2].to_ne_bytes()[..4].try_into().unwrap());
+    let subscribe = abi::Subscribe {
+        size: abi::Subscribe::BYTES as u32,
+        source: number,
+        ..abi::Subscribe::zeroed()
+    };
+    Argument::new(&subscribe.to_bytes())
+        .issue(fd, abi::IOC_SUBSCRIBE)
+        .unwrap();
+    let mut frame = post_head(number, 0, None, 8).to_bytes().to_vec();
+    frame.extend([7; 8]);
+    for _ in 0..2 {
+        assert_eq!(nix::unistd::write(fd, &frame), Ok(frame.len()));
+    }
+    let mut buffer = [0; 16];
+    assert_eq!(nix::unistd::read(fd, &mut buffer), Ok(8));
+    assert_eq!(nix::unistd::read(fd, &mut buffer), Err(Errno::ENOBUFS));
 }
 
 /// A fresh file in the state that `command` needs, and that command with an argument for it.
@@ -239,7 +319,9 @@ fn prepared(index: usize) -> (File, Command) {
     };
     let (source, other) = (create(), create());
     let command = commands(source, other).swap_remove(index);
-    if command.number != abi::IOC_REGISTER {
+    if command.number == abi::IOC_STREAM_GAP {
+        lose_bytes(&file);
+    } else if command.number != abi::IOC_REGISTER {
         let mut asked = request(abi::MODE_WINDOW);
         (asked.queue_len, asked.capacity) = (8, 16);
         let mut register = Argument::new(&asked.to_bytes());

@@ -102,6 +102,9 @@ pub const POLICY_REJECT_NEWEST: u32 = 1;
 pub const POLICY_DROP_OLDEST: u32 = 2;
 /// [`Register::policy`]: only the latest event of each source stays queued; needs a queue of at least 2.
 pub const POLICY_LATEST_ONLY: u32 = 3;
+/// [`Register::policy`]: producers that are able to wait do so until there is room; for the others it is
+/// [`POLICY_REJECT_NEWEST`].
+pub const POLICY_BLOCK: u32 = 4;
 
 /// [`Register::clock`]: record times are `CLOCK_MONOTONIC`.
 pub const CLOCK_MONOTONIC: u32 = 1;
@@ -112,8 +115,10 @@ pub const REG_PREAD_RECORD: u32 = 1 << 0;
 pub const REG_PREAD_CONSUME: u32 = 1 << 1;
 /// [`Register::flags`]: a `pread` never consumes the event (default in window mode).
 pub const REG_PREAD_KEEP: u32 = 1 << 2;
+/// [`Register::flags`]: `read` returns the bytes of one stream source, without records.
+pub const REG_STREAM: u32 = 1 << 8;
 /// Every known bit of [`Register::flags`].
-pub const REG_FLAGS: u32 = REG_PREAD_RECORD | REG_PREAD_CONSUME | REG_PREAD_KEEP;
+pub const REG_FLAGS: u32 = REG_PREAD_RECORD | REG_PREAD_CONSUME | REG_PREAD_KEEP | REG_STREAM;
 
 /// [`Subscribe::flags`]: records carry [`Subscribe::cookie`] instead of the registration's.
 pub const SUB_COOKIE: u32 = 1 << 0;
@@ -156,6 +161,14 @@ pub const SOURCE_DRIVER: u32 = 3;
 
 /// [`SourceInfo::flags`]: a `write` of a [`Post`] to this source is taken.
 pub const SOURCE_WRITABLE: u32 = 1 << 0;
+/// [`SourceInfo::flags`] and [`CreateSource::flags`]: a `write` waits for room at the subscribers that
+/// registered with [`POLICY_BLOCK`].
+pub const SOURCE_BLOCKING: u32 = 1 << 1;
+/// [`SourceInfo::flags`] and [`CreateSource::flags`]: the payloads are a stream of bytes, whose division into
+/// events means nothing.
+pub const SOURCE_STREAM: u32 = 1 << 2;
+/// [`SourceInfo::flags`]: answers [`IOC_CALL`].
+pub const SOURCE_CALLABLE: u32 = 1 << 3;
 
 /// [`Post::flags`]: [`Post::value`] is given.
 pub const POST_VALUE: u16 = 1 << 0;
@@ -203,6 +216,10 @@ pub const IOC_SET_MODE: u32 = ioc(10);
 pub const IOC_ARM: u32 = ioc(11);
 /// `ioctl`: read from one lane; [`Read`].
 pub const IOC_READ: u32 = ioc(12);
+/// `ioctl`: call the driver behind a source and wait for its answer; [`Call`].
+pub const IOC_CALL: u32 = ioc(16);
+/// `ioctl`: the gap that the last `ENOBUFS` of a stream stood for; [`StreamGap`].
+pub const IOC_STREAM_GAP: u32 = ioc(17);
 
 abi_struct! {
     /// One event, or one gap in the stream of a source.
@@ -367,7 +384,7 @@ abi_struct! {
     pub struct CreateSource as "rtnotify_create_source", 112 bytes {
         /// Size of this structure.
         size: u32 = 0,
-        /// Must be 0.
+        /// User source: `RTNOTIFY_SOURCE_BLOCKING`, `RTNOTIFY_SOURCE_STREAM`. Else 0.
         flags: u32 = 4,
         /// `RTNOTIFY_SOURCE_USER` or `RTNOTIFY_SOURCE_TIMER`.
         source_type: u32 = 8,
@@ -383,8 +400,10 @@ abi_struct! {
         count: u64 = 32,
         /// Name, NUL-terminated, not empty, unique, printable ASCII without `/`.
         name: [u8; NAME_LEN] = 40,
+        /// Timer: nanoseconds until the first expiration, 0: a whole period. Else 0.
+        first_ns: u64 = 88,
         /// Must be 0.
-        reserved: [u64; 3] = 88,
+        reserved: [u64; 2] = 96,
     }
 
     /// Argument of `RTNOTIFY_IOC_DESTROY_SOURCE`.
@@ -545,6 +564,60 @@ abi_struct! {
         /// Must be 0.
         reserved: u64 = 24,
     }
+
+    /// Argument of `RTNOTIFY_IOC_CALL`.
+    pub struct Call as "rtnotify_call", 64 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Number of the source.
+        source: u32 = 8,
+        /// The driver's own.
+        kind: u16 = 12,
+        /// Must be 0.
+        reserved0: u16 = 14,
+        /// The driver's own.
+        value: u64 = 16,
+        /// Address of the message to the driver.
+        message: u64 = 24,
+        /// Address where the answer goes.
+        answer: u64 = 32,
+        /// Length of the message in bytes.
+        message_len: u32 = 40,
+        /// Bytes that fit at `answer`. Out: length of the answer.
+        answer_len: u32 = 44,
+        /// How long to wait for the answer, in nanoseconds; 0: without end.
+        timeout_ns: u64 = 48,
+        /// Must be 0.
+        reserved: u64 = 56,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_STREAM_GAP`.
+    pub struct StreamGap as "rtnotify_stream_gap", 64 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Out: gaps that this registration's `read` has stopped at so far.
+        gaps: u64 = 8,
+        /// Out: number of the source.
+        source: u32 = 16,
+        /// Out: `RTNOTIFY_LOST_*` bits.
+        reason: u32 = 20,
+        /// Out: first lost number of the source.
+        first: u64 = 24,
+        /// Out: last lost number of the source.
+        last: u64 = 32,
+        /// Out: nanoseconds on the registration's clock, of the first lost event.
+        time_ns: u64 = 40,
+        /// Out: number of events lost, saturating.
+        count: u32 = 48,
+        /// Must be 0.
+        reserved0: u32 = 52,
+        /// Must be 0.
+        reserved: u64 = 56,
+    }
 }
 
 /// Rounds a frame length up to [`FRAME_ALIGN`].
@@ -691,6 +764,11 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
         "Only the latest event of each source stays.",
     ),
     (
+        "POLICY_BLOCK",
+        POLICY_BLOCK as u64,
+        "Producers that can wait do so.",
+    ),
+    (
         "CLOCK_MONOTONIC",
         CLOCK_MONOTONIC as u64,
         "Times are CLOCK_MONOTONIC.",
@@ -709,6 +787,11 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
         "REG_PREAD_KEEP",
         REG_PREAD_KEEP as u64,
         "A pread never consumes (default with a window).",
+    ),
+    (
+        "REG_STREAM",
+        REG_STREAM as u64,
+        "read returns the bytes of one stream source.",
     ),
     (
         "SUB_COOKIE",
@@ -778,6 +861,21 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
         "SOURCE_WRITABLE",
         SOURCE_WRITABLE as u64,
         "Source flag: takes writes.",
+    ),
+    (
+        "SOURCE_BLOCKING",
+        SOURCE_BLOCKING as u64,
+        "Source flag: a write waits for room.",
+    ),
+    (
+        "SOURCE_STREAM",
+        SOURCE_STREAM as u64,
+        "Source flag: a stream of bytes.",
+    ),
+    (
+        "SOURCE_CALLABLE",
+        SOURCE_CALLABLE as u64,
+        "Source flag: answers calls.",
     ),
     ("POST_VALUE", POST_VALUE as u64, "The value is given."),
     (
@@ -849,4 +947,10 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
     ),
     ("IOC_ARM", IOC_ARM as u64, "struct rtnotify_arm"),
     ("IOC_READ", IOC_READ as u64, "struct rtnotify_read"),
+    ("IOC_CALL", IOC_CALL as u64, "struct rtnotify_call"),
+    (
+        "IOC_STREAM_GAP",
+        IOC_STREAM_GAP as u64,
+        "struct rtnotify_stream_gap",
+    ),
 ];

@@ -29,6 +29,8 @@ pub enum Policy {
     DropOldest,
     /// Of each source only the latest event is kept, full or not.
     LatestOnly,
+    /// Producers that are able to wait do so; of the others it is lost.
+    Block,
 }
 
 /// What a lane is created with.
@@ -40,7 +42,7 @@ pub struct LaneConfig {
     pub mode: Mode,
     /// Signals outstanding at most, at least 1.
     pub window: u32,
-    /// Records queued at most, at least 1; at least 2 unless the policy is [`Policy::RejectNewest`].
+    /// Records queued at most, at least 1; at least 2 if the policy withdraws.
     pub queue_len: u32,
     /// What happens on overflow.
     pub policy: Policy,
@@ -61,6 +63,7 @@ impl LaneConfig {
             abi::POLICY_REJECT_NEWEST => Policy::RejectNewest,
             abi::POLICY_DROP_OLDEST => Policy::DropOldest,
             abi::POLICY_LATEST_ONLY => Policy::LatestOnly,
+            abi::POLICY_BLOCK => Policy::Block,
             _ => return None,
         };
         let queue_len = match queue_len {
@@ -68,7 +71,7 @@ impl LaneConfig {
             len => len,
         };
         // What is withdrawn leaves a gap in its place, so the newer event needs another.
-        let least = if policy == Policy::RejectNewest { 1 } else { 2 };
+        let least = if policy.withdraws() { 2 } else { 1 };
         if !(least..=abi::MAX_QUEUE).contains(&queue_len) {
             return None;
         }
@@ -85,6 +88,14 @@ impl LaneConfig {
             queue_len,
             policy,
         })
+    }
+}
+
+impl Policy {
+    /// Whether events that are queued already can be lost to it.
+    #[must_use]
+    pub fn withdraws(self) -> bool {
+        matches!(self, Policy::DropOldest | Policy::LatestOnly)
     }
 }
 
@@ -138,6 +149,8 @@ pub(super) struct Lane {
     pub(super) list: List,
     /// Records among those on the list that are not events.
     pub(super) notes: u32,
+    /// Places kept by `Machine::reserve`.
+    pub(super) reserved: u32,
     /// First slot that no signal has announced (per-event mode), or `NONE`.
     pub(super) unsignalled: u32,
     /// Per event: signalled and not consumed. Window: sent since the target last had none pending.
@@ -170,6 +183,7 @@ impl Lane {
             config,
             list: List::default(),
             notes: 0,
+            reserved: 0,
             unsignalled: NONE,
             outstanding: 0,
             ghosts: 0,
@@ -184,7 +198,7 @@ impl Lane {
     }
 
     pub(super) fn room(&self) -> u32 {
-        self.config.queue_len - self.list.len
+        self.config.queue_len - self.list.len - self.reserved
     }
 
     /// Everything but the list itself as if no signal had ever been sent; `first` is the first record that

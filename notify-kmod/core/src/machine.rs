@@ -190,6 +190,15 @@ pub struct Claim {
     pub place: Range<usize>,
 }
 
+/// Room for one event, kept until [`Machine::release`].
+#[derive(Debug)]
+#[must_use = "room that is not released is never used again"]
+pub struct Room {
+    /// The lane whose place is kept.
+    lane: Option<u8>,
+    block: Option<Block>,
+}
+
 /// Counters since the file was opened; see [`abi::Stats`] for each one's meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -610,6 +619,58 @@ impl<S: Storage> Machine<S> {
                 self.lose(id.0 as usize, event, loss);
                 (lane, Err(loss))
             }
+        }
+    }
+
+    /// Keeps the room that an event needs in a subscription; `None` if it would be lost now and might not be
+    /// later. To post into it, release it and post, under one hold of the caller's lock; several machines can so
+    /// be asked for room before any of them is posted to. The number of the event does not matter yet.
+    ///
+    /// A subscription that has ended, or whose filter the event does not pass, always has room, and so has a
+    /// payload that could never fit: posting tells. What a lane's policy would withdraw is not counted as room.
+    ///
+    /// This can put out a gap, so the lane may need a signal.
+    pub fn reserve(&mut self, id: SubscriptionId, event: &Event<'_>) -> Option<Room> {
+        let nothing = Room {
+            lane: None,
+            block: None,
+        };
+        let sub = self.subscriptions[id.0 as usize];
+        if !sub.in_use || !sub.filter.passes(event.kind, event.value) {
+            return Some(nothing);
+        }
+        self.flush_notes_of(id.0 as usize);
+        let block = match self.place(&sub, event) {
+            Ok(block) => block,
+            Err(Loss::TooLarge) => return Some(nothing),
+            Err(_) => return None,
+        };
+        if let Some(lane) = &mut self.lanes[sub.lane as usize] {
+            lane.reserved += 1;
+        }
+        Some(Room {
+            lane: Some(sub.lane),
+            block,
+        })
+    }
+
+    /// Whether producers that are able to wait should do so for this subscription.
+    #[must_use]
+    pub fn waits(&self, id: SubscriptionId) -> bool {
+        let sub = &self.subscriptions[id.0 as usize];
+        let lane = &self.lanes[sub.lane as usize];
+        sub.in_use && lane.is_some_and(|lane| lane.config.policy == Policy::Block)
+    }
+
+    /// Gives room back.
+    pub fn release(&mut self, room: Room) {
+        if let Some(lane) = room.lane {
+            if let Some(lane) = &mut self.lanes[lane as usize] {
+                lane.reserved -= 1;
+            }
+        }
+        if let Some(block) = room.block {
+            self.pool.free(block);
         }
     }
 

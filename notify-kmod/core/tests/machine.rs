@@ -353,6 +353,21 @@ impl World {
         let loss = self.expect_loss(source, len, inline);
         let free = self.free_places(len.min(self.arena.len() + 1));
 
+        // Room can be kept exactly if the event would not be lost, and what is kept is not given twice.
+        let room = self.machine.reserve(id, &event);
+        let refused = matches!(loss, Some(Loss::QueueFull | Loss::Quota));
+        assert_eq!(room.is_none(), refused, "room for {len} bytes");
+        if let Some(room) = room {
+            let second = self.machine.reserve(id, &event);
+            if loss.is_none() && self.room() == 1 {
+                assert!(second.is_none(), "the only place is kept twice");
+            }
+            self.machine.release(room);
+            if let Some(second) = second {
+                self.machine.release(second);
+            }
+        }
+
         let arena = &mut self.arena;
         let mut place = 0..0;
         let (lane, result) = self.machine.post(id, &event, |p| {

@@ -291,8 +291,10 @@ fn commands_and_sizes() {
         .iter()
         .filter(|c| c.0.starts_with("IOC_"))
         .collect();
-    for (i, (name, value, doc)) in commands.iter().enumerate() {
-        assert_eq!(*value, 0xc000_b700 + i as u64 + 1, "{name}");
+    let mut last = 0xc000_b700;
+    for (name, value, doc) in commands {
+        assert!((last + 1..0xc000_b800).contains(value), "{name}");
+        last = *value;
         let of = doc.strip_prefix("struct ").unwrap();
         let all = structs::all();
         let s = all.iter().find(|s| s.name == of).unwrap();

@@ -5,9 +5,9 @@
 //! A process writes a request, `{ id: u32, n: u32 }`, to the source `edu`; the device computes the factorial
 //! and interrupts; the interrupt handler reads the result and posts `{ id, n, result }` as an event of kind 1
 //! with the result, n! modulo 2^32, also as its value. Up to [`REQUESTS`] requests wait; one more gets
-//! `EAGAIN`.
+//! `EAGAIN`. A process that calls with `{ n: u32 }` gets n! as its answer and nothing is posted.
 //!
-//! There is no lock: writes are serialised by rtnotify, so the ring of requests has one producer, and the
+//! There is no lock: writes and calls are serialised by rtnotify, so the ring of requests has one producer, and the
 //! device's only interrupt is its one consumer. `pending` counts requests that are not answered yet; whoever
 //! finds the device idle starts it.
 //!
@@ -25,7 +25,7 @@ use kernel::{
         Arc,
     },
 };
-use rtnotify_producer::{Source, Writer};
+use rtnotify_producer::{Callee, Source, Token, Writer};
 
 #[path = "../../include/rtnotify_producer.rs"]
 mod rtnotify_producer;
@@ -64,18 +64,39 @@ struct Edu {
     registers: Devres<Registers>,
     /// Requests, `id << 32 | n`.
     ring: [Atomic<u64>; REQUESTS],
+    /// The call that each request came with; 0: none, it was written.
+    tokens: [Atomic<u64>; REQUESTS],
     /// Next request to write; changed by the writer only.
     tail: Atomic<usize>,
     /// Request that the device computes; changed by the interrupt handler only.
     head: Atomic<usize>,
     /// Requests not answered.
     pending: Atomic<i32>,
+    /// The interrupt handler is in place: processes can find the source before.
+    ready: Atomic<bool>,
 }
 
 impl Edu {
     fn start(registers: &Registers, request: u64) {
         // The low half is the number.
         registers.write32(request as u32, regs::FACTORIAL);
+    }
+
+    /// Has the device compute; `token` is 0 or a call to answer.
+    fn enqueue(&self, token: Token, request: u64) -> Result {
+        if !self.ready.load(Acquire) || self.pending.load(Acquire) as usize >= REQUESTS {
+            return Err(EAGAIN);
+        }
+        let registers = self.registers.try_access().ok_or(ENODEV)?;
+        let tail = self.tail.load(Relaxed);
+        self.ring[tail % REQUESTS].store(request, Relaxed);
+        self.tokens[tail % REQUESTS].store(token, Relaxed);
+        self.tail.store(tail.wrapping_add(1), Release);
+        // Full ordering: the interrupt handler that finds this request also finds it in the ring.
+        if self.pending.fetch_add(1, Full) == 0 {
+            Self::start(&registers, request);
+        }
+        Ok(())
     }
 }
 
@@ -86,19 +107,18 @@ impl Writer for Edu {
         let id = u32::from_ne_bytes([a, b, c, d]);
         let n = u32::from_ne_bytes([e, f, g, h]);
         let request = u64::from(id) << 32 | u64::from(n);
+        self.enqueue(0, request)
+    }
+}
 
-        if self.pending.load(Acquire) as usize >= REQUESTS {
-            return Err(EAGAIN);
+impl Callee for Edu {
+    fn call(&self, token: Token, _kind: u16, _value: u64, message: &[u8], room: usize) -> Result {
+        let message: [u8; 4] = message.try_into().map_err(|_| EINVAL)?;
+        // The result has four bytes; do not compute what cannot be taken.
+        if room < message.len() {
+            return Err(EMSGSIZE);
         }
-        let registers = self.registers.try_access().ok_or(ENODEV)?;
-        let tail = self.tail.load(Relaxed);
-        self.ring[tail % REQUESTS].store(request, Relaxed);
-        self.tail.store(tail.wrapping_add(1), Release);
-        // Full ordering: the interrupt handler that finds this request also finds it in the ring.
-        if self.pending.fetch_add(1, Full) == 0 {
-            Self::start(&registers, request);
-        }
-        Ok(())
+        self.enqueue(token, u32::from_ne_bytes(message).into())
     }
 }
 
@@ -126,14 +146,20 @@ impl irq::Handler for Handler {
 
         let head = self.edu.head.load(Relaxed);
         let request = self.edu.ring[head % REQUESTS].load(Relaxed);
-        let mut answer = [0; 12];
-        answer[..4].copy_from_slice(&((request >> 32) as u32).to_ne_bytes());
-        answer[4..8].copy_from_slice(&(request as u32).to_ne_bytes());
-        answer[8..].copy_from_slice(&result.to_ne_bytes());
-        // Who refuses it finds a gap in its stream, so there is nothing to do here.
-        let _ = self
-            .source
-            .post(KIND_FACTORIAL, Some(result.into()), &answer);
+        match self.edu.tokens[head % REQUESTS].load(Relaxed) {
+            0 => {
+                let mut answer = [0; 12];
+                answer[..4].copy_from_slice(&((request >> 32) as u32).to_ne_bytes());
+                answer[4..8].copy_from_slice(&(request as u32).to_ne_bytes());
+                answer[8..].copy_from_slice(&result.to_ne_bytes());
+                // Who refuses it finds a gap in its stream, so there is nothing to do here.
+                let _ = self
+                    .source
+                    .post(KIND_FACTORIAL, Some(result.into()), &answer);
+            }
+            // If the caller has given up, nobody wants to know.
+            token => drop(self.source.complete(token, Ok(&result.to_ne_bytes()))),
+        }
 
         let next = head.wrapping_add(1);
         self.edu.head.store(next, Relaxed);
@@ -190,14 +216,16 @@ impl pci::Driver for EduDriver {
                 Edu {
                     registers: registers.into_devres()?,
                     ring: [const { Atomic::new(0) }; REQUESTS],
+                    tokens: [const { Atomic::new(0) }; REQUESTS],
                     tail: Atomic::new(0),
                     head: Atomic::new(0),
                     pending: Atomic::new(0),
+                    ready: Atomic::new(false),
                 },
                 GFP_KERNEL,
             )?;
             // SAFETY: `EduData` keeps `edu` until the source is dropped.
-            let source = unsafe { Source::with_writer(c"edu", 64, Arc::as_ptr(&edu)) }?;
+            let source = unsafe { Source::with_server(c"edu", 64, Arc::as_ptr(&edu)) }?;
             let source = Arc::new(source, GFP_KERNEL)?;
             let handler = Handler {
                 edu: edu.clone(),
@@ -211,6 +239,9 @@ impl pci::Driver for EduDriver {
                     c"rtnotify_edu",
                     Ok(handler),
                 ),
+                _: {
+                    edu.ready.store(true, Release);
+                },
                 source,
                 edu,
             }))

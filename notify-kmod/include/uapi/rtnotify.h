@@ -69,6 +69,8 @@
 #define RTNOTIFY_POLICY_DROP_OLDEST 2
 /* Only the latest event of each source stays. */
 #define RTNOTIFY_POLICY_LATEST_ONLY 3
+/* Producers that can wait do so. */
+#define RTNOTIFY_POLICY_BLOCK 4
 
 /* Times are CLOCK_MONOTONIC. */
 #define RTNOTIFY_CLOCK_MONOTONIC 1
@@ -79,6 +81,8 @@
 #define RTNOTIFY_REG_PREAD_CONSUME 0x2U
 /* A pread never consumes (default with a window). */
 #define RTNOTIFY_REG_PREAD_KEEP 0x4U
+/* read returns the bytes of one stream source. */
+#define RTNOTIFY_REG_STREAM 0x100U
 
 /* The subscription has a cookie of its own. */
 #define RTNOTIFY_SUB_COOKIE 0x1U
@@ -120,6 +124,12 @@
 #define RTNOTIFY_SOURCE_DRIVER 3
 /* Source flag: takes writes. */
 #define RTNOTIFY_SOURCE_WRITABLE 0x1U
+/* Source flag: a write waits for room. */
+#define RTNOTIFY_SOURCE_BLOCKING 2
+/* Source flag: a stream of bytes. */
+#define RTNOTIFY_SOURCE_STREAM 4
+/* Source flag: answers calls. */
+#define RTNOTIFY_SOURCE_CALLABLE 8
 
 /* The value is given. */
 #define RTNOTIFY_POST_VALUE 0x1U
@@ -163,6 +173,10 @@
 #define RTNOTIFY_IOC_ARM 0xc000b70bU
 /* struct rtnotify_read */
 #define RTNOTIFY_IOC_READ 0xc000b70cU
+/* struct rtnotify_call */
+#define RTNOTIFY_IOC_CALL 0xc000b710U
+/* struct rtnotify_stream_gap */
+#define RTNOTIFY_IOC_STREAM_GAP 0xc000b711U
 
 /**
  * struct rtnotify_record - One event, or one gap in the stream of a source.
@@ -353,7 +367,8 @@ struct rtnotify_source_info {
 /**
  * struct rtnotify_create_source - Argument of RTNOTIFY_IOC_CREATE_SOURCE.
  * @size: Size of this structure.
- * @flags: Must be 0.
+ * @flags: User source: RTNOTIFY_SOURCE_BLOCKING, RTNOTIFY_SOURCE_STREAM. Else
+ *  0.
  * @source_type: RTNOTIFY_SOURCE_USER or RTNOTIFY_SOURCE_TIMER.
  * @max_payload: Longest payload in bytes that the source will post; a timer
  *  has none.
@@ -363,6 +378,8 @@ struct rtnotify_source_info {
  * @count: Timer: expirations before it stops, 0: no end; only those with a
  *  subscriber count. Else 0.
  * @name: Name, NUL-terminated, not empty, unique, printable ASCII without /.
+ * @first_ns: Timer: nanoseconds until the first expiration, 0: a whole period.
+ *  Else 0.
  * @reserved: Must be 0.
  *
  * The source lives as long as the open file.
@@ -377,7 +394,8 @@ struct rtnotify_create_source {
 	__u64 period_ns;
 	__u64 count;
 	char name[48];
-	__u64 reserved[3];
+	__u64 first_ns;
+	__u64 reserved[2];
 };
 
 /**
@@ -565,6 +583,66 @@ struct rtnotify_post {
 	__u64 reserved;
 };
 
+/**
+ * struct rtnotify_call - Argument of RTNOTIFY_IOC_CALL.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @source: Number of the source.
+ * @kind: The driver's own.
+ * @reserved0: Must be 0.
+ * @value: The driver's own.
+ * @message: Address of the message to the driver.
+ * @answer: Address where the answer goes.
+ * @message_len: Length of the message in bytes.
+ * @answer_len: Bytes that fit at answer. Out: length of the answer.
+ * @timeout_ns: How long to wait for the answer, in nanoseconds; 0: without
+ *  end.
+ * @reserved: Must be 0.
+ */
+struct rtnotify_call {
+	__u32 size;
+	__u32 flags;
+	__u32 source;
+	__u16 kind;
+	__u16 reserved0;
+	__u64 value;
+	__u64 message;
+	__u64 answer;
+	__u32 message_len;
+	__u32 answer_len;
+	__u64 timeout_ns;
+	__u64 reserved;
+};
+
+/**
+ * struct rtnotify_stream_gap - Argument of RTNOTIFY_IOC_STREAM_GAP.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @gaps: Out: gaps that this registration's read has stopped at so far.
+ * @source: Out: number of the source.
+ * @reason: Out: RTNOTIFY_LOST_* bits.
+ * @first: Out: first lost number of the source.
+ * @last: Out: last lost number of the source.
+ * @time_ns: Out: nanoseconds on the registration's clock, of the first lost
+ *  event.
+ * @count: Out: number of events lost, saturating.
+ * @reserved0: Must be 0.
+ * @reserved: Must be 0.
+ */
+struct rtnotify_stream_gap {
+	__u32 size;
+	__u32 flags;
+	__u64 gaps;
+	__u32 source;
+	__u32 reason;
+	__u64 first;
+	__u64 last;
+	__u64 time_ns;
+	__u32 count;
+	__u32 reserved0;
+	__u64 reserved;
+};
+
 #if defined(__cplusplus) && __cplusplus >= 201103L
 #define RTNOTIFY_ASSERT_SIZE(type, size) \
 	static_assert(sizeof(struct type) == (size), #type)
@@ -588,6 +666,8 @@ RTNOTIFY_ASSERT_SIZE(rtnotify_set_mode, 24);
 RTNOTIFY_ASSERT_SIZE(rtnotify_arm, 16);
 RTNOTIFY_ASSERT_SIZE(rtnotify_read, 48);
 RTNOTIFY_ASSERT_SIZE(rtnotify_post, 32);
+RTNOTIFY_ASSERT_SIZE(rtnotify_call, 64);
+RTNOTIFY_ASSERT_SIZE(rtnotify_stream_gap, 64);
 #undef RTNOTIFY_ASSERT_SIZE
 #endif
 

@@ -11,12 +11,13 @@
 //! - It serves the threads of one process; sources and subscribers do not outlive it.
 //! - A doorbell that the limit on queued signals refuses is rung as `SIGURG`, because userspace cannot force
 //!   a realtime signal. A target that does not block or handle `SIGURG` misses it.
-//! - A blocking [`crate::client::Client::read`] is not interrupted by signal handlers.
+//! - A blocking [`crate::client::Client::read`] is not interrupted by signal handlers, nor is a `write` that
+//!   waits for room.
 //! - Closing takes no pending doorbells along: another thread's cannot be taken.
 //! - Whether a target still blocks or handles its signal is read from `/proc`, which does not tell while the
 //!   thread runs: one that breaks its promise may be killed. Dispatchers of this crate never do.
 //! - A signal handler must not call into the broker: the thread that it interrupts may hold the lock.
-//! - There are no driver sources.
+//! - There are no driver sources, so nobody answers calls.
 //! - Mapping a payload copies it, and so does not keep its share of the quota.
 //!
 //! # Lock order
@@ -105,7 +106,7 @@ impl Broker {
 struct Shared {
     pid: u32,
     state: Mutex<State>,
-    /// Something became readable, or a registration ended.
+    /// Something became readable, there is more room, or a registration or a source ended.
     readable: Condvar,
 }
 
@@ -114,7 +115,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes the waiting readers, if there are any: a notification costs a system call.
+    /// Wakes the waiting readers and writers, if there are any: a notification costs a system call.
     fn notify(&self, state: &State) {
         if state.waiting > 0 {
             self.readable.notify_all();
@@ -218,6 +219,34 @@ impl State {
                 source.info.refused += 1;
             }
         }
+    }
+
+    /// [`State::post`] unless a subscriber that asked to be waited for has no room; returns whether it was done.
+    fn try_post(&mut self, number: u32, posted: &Posted<'_>) -> bool {
+        let Self {
+            clients, sources, ..
+        } = self;
+        let Some(source) = sources.get(&number) else {
+            return true;
+        };
+        // The broker's lock is held until they are posted to, so nobody takes the room away.
+        let event = Event {
+            source_seq: source.info.posted + 1,
+            kind: posted.kind,
+            time_ns: posted.time_ns,
+            value: posted.value,
+            payload: posted.payload,
+        };
+        let all = source.subscribers.iter().all(|&(client, id)| {
+            let registration = clients
+                .get_mut(&client)
+                .and_then(|c| c.registration.as_mut());
+            registration.is_none_or(|r| r.has_room(id, &event))
+        });
+        if all {
+            self.post(number, posted);
+        }
+        all
     }
 
     fn destroy(&mut self, number: u32) {
@@ -363,16 +392,12 @@ impl Connection {
         let source = request.source;
         // Not registered comes before not there.
         state.registration(self.id)?;
-        let subscribers = state
-            .sources
-            .get(&source)
-            .ok_or(Errno::ENOENT)?
-            .subscribers
-            .len();
+        let found = state.sources.get(&source).ok_or(Errno::ENOENT)?;
+        let (flags, subscribers) = (found.info.flags, found.subscribers.len());
         if subscribers >= MAX_SUBSCRIBERS {
             return Err(Errno::ENOSPC);
         }
-        let id = state.registration(self.id)?.subscribe(request)?;
+        let id = state.registration(self.id)?.subscribe(request, flags)?;
         if let Some(source) = state.sources.get_mut(&source) {
             source.subscribers.push((self.id, id));
         }
@@ -385,6 +410,7 @@ impl Connection {
         if let Some(source) = state.sources.get_mut(&source) {
             source.subscribers.retain(|&(client, _)| client != self.id);
         }
+        self.shared.notify(&state);
         Ok(())
     }
 
@@ -433,7 +459,7 @@ impl Connection {
                     flags: if timer.is_some() {
                         0
                     } else {
-                        abi::SOURCE_WRITABLE
+                        abi::SOURCE_WRITABLE | request.flags
                     },
                     max_payload: request.max_payload,
                     name: request.name,
@@ -456,6 +482,7 @@ impl Connection {
             return Err(Errno::EPERM);
         }
         state.destroy(number);
+        self.shared.notify(&state);
         Ok(())
     }
 
@@ -475,7 +502,11 @@ impl Connection {
         loop {
             match state.registration(self.id)?.read(buffer, signo) {
                 Err(Errno::EAGAIN) if self.blocking => state = self.wait(state, None).0,
-                done => return done,
+                done => {
+                    // There may be room now.
+                    self.shared.notify(&state);
+                    return done;
+                }
             }
         }
     }
@@ -504,7 +535,9 @@ impl Connection {
     pub(crate) fn pread(&self, buffer: &mut [u8], handle: u64) -> Result<usize, Errno> {
         self.may_read()?;
         let mut state = self.shared.lock();
-        state.registration(self.id)?.pread(buffer, handle)
+        let done = state.registration(self.id)?.pread(buffer, handle);
+        self.shared.notify(&state);
+        done
     }
 
     pub(crate) fn map(&self, handle: u64, len: usize) -> Result<Vec<u8>, Errno> {
@@ -521,7 +554,7 @@ impl Connection {
             let readable = self.access.reads()
                 && state
                     .registration(self.id)
-                    .is_ok_and(|registration| !registration.is_empty());
+                    .is_ok_and(|registration| registration.is_readable());
             let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
             if readable || left == Some(Duration::ZERO) {
                 return Ok(Readiness {
@@ -535,12 +568,59 @@ impl Connection {
 
     pub(crate) fn post(&self, head: &abi::Post, payload: &[u8]) -> Result<(), Errno> {
         self.may_write()?;
-        let time_ns = now();
-        let mut state = self.shared.lock();
+        let state = self.shared.lock();
         state.check_post(head)?;
-        state.post(head.source, &posted(head, payload, time_ns));
+        let (state, done) = self.post_waiting(state, head, payload);
         self.shared.notify(&state);
-        Ok(())
+        done
+    }
+
+    /// Posts one event, at a blocking source when there is room; the lock is released while it waits.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN`: there is none, and this client does not wait. `ENODEV`: the source has gone meanwhile.
+    fn post_waiting<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        head: &abi::Post,
+        payload: &[u8],
+    ) -> (MutexGuard<'a, State>, Result<(), Errno>) {
+        loop {
+            let Some(source) = state.sources.get(&head.source) else {
+                return (state, Err(Errno::ENODEV));
+            };
+            let blocks = source.info.flags & abi::SOURCE_BLOCKING != 0;
+            let posted = posted(head, payload, now());
+            if !blocks {
+                state.post(head.source, &posted);
+                return (state, Ok(()));
+            }
+            if state.try_post(head.source, &posted) {
+                return (state, Ok(()));
+            }
+            if !self.blocking {
+                return (state, Err(Errno::EAGAIN));
+            }
+            // What has been posted before this waits to be read.
+            self.shared.notify(&state);
+            state = self.wait(state, None).0;
+        }
+    }
+
+    pub(crate) fn stream_gap(&self) -> Result<abi::StreamGap, Errno> {
+        self.shared.lock().registration(self.id)?.stream_gap()
+    }
+
+    /// There are no drivers here, so every source that exists takes no calls.
+    pub(crate) fn call(&self, number: u32) -> Errno {
+        if let Err(errno) = self.may_write() {
+            return errno;
+        }
+        match self.shared.lock().sources.get(&number) {
+            Some(_) => Errno::EOPNOTSUPP,
+            None => Errno::ENOENT,
+        }
     }
 
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
@@ -551,16 +631,26 @@ impl Connection {
         if bytes.is_empty() {
             return Err(Errno::EINVAL);
         }
-        let time_ns = now();
         let mut state = self.shared.lock();
         for frame in Frames(bytes) {
             state.check_post(&frame?.0)?;
         }
-        for (head, payload) in Frames(bytes).flatten() {
-            state.post(head.source, &posted(&head, payload, time_ns));
+        let mut frames = Frames(bytes);
+        let mut done = Ok(bytes.len());
+        loop {
+            let taken = bytes.len() - frames.0.len();
+            let Some(Ok((head, payload))) = frames.next() else {
+                break;
+            };
+            let result;
+            (state, result) = self.post_waiting(state, &head, payload);
+            if let Err(errno) = result {
+                done = if taken > 0 { Ok(taken) } else { Err(errno) };
+                break;
+            }
         }
         self.shared.notify(&state);
-        Ok(bytes.len())
+        done
     }
 }
 
@@ -601,6 +691,9 @@ impl State {
         let source = self.sources.get(&head.source).ok_or(Errno::ENOENT)?;
         if source.info.flags & abi::SOURCE_WRITABLE == 0 {
             return Err(Errno::EPERM);
+        }
+        if source.info.flags & abi::SOURCE_STREAM != 0 && head.flags & abi::POST_VALUE != 0 {
+            return Err(Errno::EINVAL);
         }
         if head.payload_len > source.info.max_payload {
             return Err(Errno::EMSGSIZE);
@@ -649,9 +742,9 @@ fn check_source(request: &abi::CreateSource) -> Result<Option<Timer>, Errno> {
     let len = request.name.iter().position(|&b| b == 0);
     let (name, rest) = request.name.split_at(len.ok_or(Errno::EINVAL)?);
     let good = |b: &u8| b.is_ascii_graphic() && *b != b'/';
-    if request.flags != 0
+    if request.flags & !(abi::SOURCE_BLOCKING | abi::SOURCE_STREAM) != 0
         || request.reserved0 != 0
-        || request.reserved != [0; 3]
+        || request.reserved != [0; 2]
         || name.is_empty()
         || !name.iter().all(good)
         || rest.iter().any(|&b| b != 0)
@@ -660,14 +753,24 @@ fn check_source(request: &abi::CreateSource) -> Result<Option<Timer>, Errno> {
         return Err(Errno::EINVAL);
     }
     match request.source_type {
-        abi::SOURCE_USER if request.period_ns == 0 && request.count == 0 => Ok(None),
+        abi::SOURCE_USER
+            if request.period_ns == 0 && request.count == 0 && request.first_ns == 0 =>
+        {
+            Ok(None)
+        }
         abi::SOURCE_TIMER
             if request.max_payload == 0
+                && request.flags == 0
                 && request.period_ns >= abi::MIN_TIMER_PERIOD_NS
-                && i64::try_from(request.period_ns).is_ok() =>
+                && i64::try_from(request.period_ns).is_ok()
+                && i64::try_from(request.first_ns).is_ok() =>
         {
+            let first = match request.first_ns {
+                0 => request.period_ns,
+                first => first,
+            };
             Ok(Some(Timer {
-                deadline: now().saturating_add(request.period_ns),
+                deadline: now().saturating_add(first),
                 period: request.period_ns,
                 left: (request.count != 0).then_some(request.count),
             }))

@@ -4,6 +4,8 @@
 //!
 //! Runs under the broker's lock. Posting allocates nothing.
 
+mod stream;
+
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::os::fd::OwnedFd;
@@ -22,6 +24,7 @@ use rtnotify_core::subscription::Filter;
 
 use super::ringer::Ringer;
 use crate::sys::Tid;
+use stream::Stream;
 
 /// Bytes that mappings are made of.
 const PAGE: usize = 4096;
@@ -43,6 +46,8 @@ pub(super) struct Registration {
     ringers: Vec<Ringer>,
     pread_record: bool,
     pread_consumes: bool,
+    /// With `REG_STREAM`: how far it has been read.
+    stream: Option<Stream>,
 }
 
 impl fmt::Debug for Registration {
@@ -85,6 +90,7 @@ impl Registration {
         if request.flags & !abi::REG_FLAGS != 0
             || request.flags & both == both
             || request.reserved != [0; 4]
+            || request.flags & abi::REG_STREAM != 0 && request.flags != abi::REG_STREAM
             || request.clock != abi::CLOCK_MONOTONIC
         {
             return Err(Errno::EINVAL);
@@ -140,6 +146,7 @@ impl Registration {
                 abi::REG_PREAD_KEEP => false,
                 _ => lane.mode == Mode::PerEvent,
             },
+            stream: (request.flags & abi::REG_STREAM != 0).then(Stream::new),
         })
     }
 
@@ -214,17 +221,26 @@ impl Registration {
         }
     }
 
-    pub(super) fn subscribe(&mut self, request: &abi::Subscribe) -> Result<SubscriptionId, Errno> {
+    /// Subscribes to a source with these flags.
+    pub(super) fn subscribe(
+        &mut self,
+        request: &abi::Subscribe,
+        source_flags: u32,
+    ) -> Result<SubscriptionId, Errno> {
         let filter = Filter::from_request(request).ok_or(Errno::EINVAL)?;
         let lane = self.lane(request.signo)?;
         let cookie = (request.flags & abi::SUB_COOKIE != 0).then_some(request.cookie);
-        self.machine
+        self.check_stream(source_flags, lane)?;
+        let id = self
+            .machine
             .subscribe_filtered(request.source, lane, cookie, filter)
             .map_err(|e| match e {
                 SubscribeError::Exists => Errno::EEXIST,
                 SubscribeError::Full => Errno::ENOSPC,
                 SubscribeError::NotFound => Errno::ENOENT,
-            })
+            })?;
+        self.start_stream();
+        Ok(id)
     }
 
     /// The source has ended after event number `last`.
@@ -238,8 +254,27 @@ impl Registration {
         self.machine.unsubscribe(source).map_err(|_| Errno::ENOENT)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.machine.is_empty()
+    /// Whether a `read` would not have to wait.
+    pub(super) fn is_readable(&self) -> bool {
+        !self.machine.is_empty() || self.has_ended()
+    }
+
+    /// Whether a producer that can wait may post an event now: because there is room, or because nobody here
+    /// asked to be waited for.
+    pub(super) fn has_room(&mut self, id: SubscriptionId, event: &Event<'_>) -> bool {
+        if !self.machine.waits(id) {
+            return true;
+        }
+        let room = self.machine.reserve(id, event);
+        // A gap may have been put out.
+        self.ring_all();
+        match room {
+            Some(room) => {
+                self.machine.release(room);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Delivers an event; returns whether it was taken.
@@ -262,6 +297,9 @@ impl Registration {
             if only.is_none_or(|only| only == index) {
                 ringer.reads();
             }
+        }
+        if self.stream.is_some() {
+            return self.read_stream(buffer, only);
         }
         let mut used = 0;
         while let Some(claim) = self.claim(only) {
@@ -297,6 +335,9 @@ impl Registration {
     }
 
     pub(super) fn pread(&mut self, buffer: &mut [u8], handle: u64) -> Result<usize, Errno> {
+        if self.stream.is_some() {
+            return Err(Errno::ESPIPE);
+        }
         for ringer in &mut self.ringers {
             ringer.reads();
         }

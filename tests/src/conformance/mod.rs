@@ -5,6 +5,7 @@
 //! A case is a function of the backend. The list says which ones run in a process of their own, because they
 //! change limits or dispositions, fork, or count threads.
 
+pub mod blocking;
 pub mod channel;
 pub mod delivery;
 pub mod handles;
@@ -16,6 +17,7 @@ pub mod policies;
 pub mod registration;
 pub mod sources;
 pub mod standard;
+pub mod streams;
 pub mod writes;
 
 /// Makes a `#[test]` of every case, for the backend that `$backend()` returns.
@@ -48,6 +50,8 @@ macro_rules! conformance {
             unsubscribing_keeps_what_is_queued
             destroyed_source_leaves_its_events
             timer_posts_its_periods
+            timer_starts_when_asked
+            calls_need_a_driver
         ]);
         $crate::conformance!(@ $backend, shared, delivery, [
             records_carry_what_was_latched
@@ -131,6 +135,21 @@ macro_rules! conformance {
             batch_is_posted_in_order
             timers_take_no_posts
             long_payloads_are_refused
+        ]);
+        $crate::conformance!(@ $backend, shared, blocking, [
+            writer_waits_for_room
+            writer_that_does_not_wait_is_told
+            posts_that_cannot_wait_lose_the_newest
+            all_subscribers_are_served_once
+            writers_do_not_take_each_others_room
+            waiting_ends_with_its_reason
+        ]);
+        $crate::conformance!(@ $backend, shared, streams, [
+            bytes_are_joined
+            stream_can_be_a_pipe
+            loss_interrupts_a_stream
+            stream_errors
+            stream_wakes_its_reader
         ]);
         $crate::conformance!(@ $backend, shared, lifecycle, [
             no_signal_after_unregistering

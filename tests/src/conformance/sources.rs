@@ -98,6 +98,27 @@ pub fn bad_sources_are_refused(backend: &Backend) {
         ),
         ("flags", abi::CreateSource { flags: 1, ..good }),
         (
+            "a timer that waits",
+            abi::CreateSource {
+                flags: abi::SOURCE_BLOCKING,
+                ..timer(1_000_000, 0)
+            },
+        ),
+        (
+            "first of no timer",
+            abi::CreateSource {
+                first_ns: 1,
+                ..good
+            },
+        ),
+        (
+            "endless first",
+            abi::CreateSource {
+                first_ns: 1 << 63,
+                ..timer(1_000_000, 0)
+            },
+        ),
+        (
             "reserved0",
             abi::CreateSource {
                 reserved0: 1,
@@ -107,7 +128,7 @@ pub fn bad_sources_are_refused(backend: &Backend) {
         (
             "reserved",
             abi::CreateSource {
-                reserved: [0, 0, 1],
+                reserved: [0, 1],
                 ..good
             },
         ),
@@ -349,4 +370,58 @@ pub fn timer_posts_its_periods(backend: &Backend) {
     });
     let listed = info(&rig.producer, request.number).unwrap();
     assert_eq!(listed.posted, rig.ledger.events);
+}
+
+/// The first expiration is when it was asked for, the others follow at the period.
+pub fn timer_starts_when_asked(backend: &Backend) {
+    const FIRST: u64 = 3_000_000;
+    let mut rig = Rig::window(backend);
+    let mut hourly = abi::CreateSource {
+        first_ns: FIRST,
+        ..timer(3600 * 1_000_000_000, 0)
+    };
+    let mut quick = abi::CreateSource {
+        first_ns: FIRST,
+        ..timer(1_000_000, 3)
+    };
+    let mut late = abi::CreateSource {
+        first_ns: 3600 * 1_000_000_000,
+        ..timer(1_000_000, 0)
+    };
+    for request in [&mut hourly, &mut quick, &mut late] {
+        rig.producer.create_source(request).unwrap();
+        rig.subscriber.subscribe(request.number, None).unwrap();
+    }
+    let mut periods = [0; 3];
+    let mut buffer = [0; 4096];
+    while periods[0] < 1 || periods[1] < 3 {
+        let _ = rig.ring();
+        while let Ok(got) = rig.subscriber.read(&mut buffer) {
+            for event in rig.ledger.book_all(&buffer[..got]) {
+                let which = [&hourly, &quick, &late]
+                    .iter()
+                    .position(|r| r.number == event.source);
+                periods[which.unwrap()] += event.value.unwrap();
+            }
+        }
+    }
+    assert_eq!(periods, [1, 3, 0]);
+}
+
+/// Only a driver answers calls; who may not post may not call.
+pub fn calls_need_a_driver(backend: &Backend) {
+    let client = backend.open(Access::Write, false);
+    let user = create_source(&client, 8);
+    let mut clock = timer(3600 * 1_000_000_000, 0);
+    client.create_source(&mut clock).unwrap();
+    let reader = backend.open(Access::Read, false);
+    let call = |client: &Client, source| client.call(source, 0, 0, &[], &mut [0; 8], None);
+    for source in [user, clock.number] {
+        assert_eq!(call(&client, source), Err(Errno::EOPNOTSUPP));
+        assert_eq!(call(&reader, source), Err(Errno::EBADF));
+        let flags = info(&client, source).unwrap().flags;
+        assert_eq!(flags & abi::SOURCE_CALLABLE, 0);
+    }
+    assert_eq!(call(&client, u32::MAX), Err(Errno::ENOENT));
+    assert_eq!(call(&reader, u32::MAX), Err(Errno::EBADF));
 }

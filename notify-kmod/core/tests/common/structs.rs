@@ -44,6 +44,8 @@ pub(crate) fn all() -> Vec<Struct> {
         of::<abi::Arm>(),
         of::<abi::Read>(),
         of::<abi::Post>(),
+        of::<abi::Call>(),
+        of::<abi::StreamGap>(),
     ]
 }
 
