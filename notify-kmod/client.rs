@@ -597,7 +597,7 @@ impl Client {
     /// # Errors
     ///
     /// `ENOTCONN`; `EINVAL` impossible handle, or longer than the payload's pages; `ESTALE`; `ENODATA` there is
-    /// no payload; `EDQUOT`; `ENOMEM`.
+    /// no payload; `ESPIPE` the registration reads a stream; `EDQUOT`; `ENOMEM`.
     pub(crate) fn pin(&self, handle: u64, len: usize) -> Result<Memory> {
         // Whether it is needed turns out under the lock, where nothing can be allocated.
         let copy = Arena::new(PAGE, Charge::new(Resource::Bytes, PAGE as u64)?)?;
@@ -607,6 +607,9 @@ impl Client {
             .registration
             .as_mut()
             .ok_or_else(error::not_registered)?;
+        if registration.stream.is_some() {
+            return Err(ESPIPE);
+        }
         let (claim, offset) = registration
             .machine
             .claim_handle(handle)
@@ -665,8 +668,10 @@ impl Client {
             .machine
             .claim_handle(handle)
             .map_err(error::from_handle)?;
+        trace::taken(self.number, &claim.record);
         registration.machine.consume(claim, Consumer::Handle);
         registration.ring_all();
+        self.changed(&mut state);
         Ok(())
     }
 

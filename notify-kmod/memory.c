@@ -6,6 +6,7 @@
  * would have a process killed instead (mm/memcontrol.c: try_charge_memcg), and the Rust side cannot name that
  * flag in Linux 7.2.
  */
+#include <linux/gfp.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -24,10 +25,34 @@ void rtnotify_free(void *memory)
 	kvfree(memory);
 }
 
-/* Whole pages of vmalloc memory, zero. NULL: there is not so much. */
+/*
+ * Whole pages in one range of addresses, zero. NULL: there is not so much.
+ *
+ * vmalloc() would give back what it had got already only later, in a worker; until then a memory cgroup would
+ * be at its limit, and the next allocation of the process for any other purpose would have it killed.
+ */
 void *rtnotify_pages(size_t size)
 {
-	return __vmalloc(size, GFP_ASKED_FOR | __GFP_ZERO);
+	unsigned int count = size >> PAGE_SHIFT, got;
+	struct page **pages = kvmalloc_array(count, sizeof(*pages), GFP_ASKED_FOR);
+	void *start;
+
+	if (!pages)
+		return NULL;
+	for (got = 0; got < count; got++) {
+		pages[got] = alloc_page(GFP_ASKED_FOR | __GFP_ZERO);
+		if (!pages[got])
+			goto failed;
+	}
+	/* The pages and their array belong to the range now. */
+	start = vmap(pages, count, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	if (start)
+		return start;
+failed:
+	while (got)
+		__free_page(pages[--got]);
+	kvfree(pages);
+	return NULL;
 }
 
 void rtnotify_free_pages(void *pages)

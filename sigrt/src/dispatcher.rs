@@ -67,7 +67,7 @@ pub(crate) struct Started {
 pub(crate) fn start(
     client: Arc<Client>,
     request: abi::Register,
-    sources: Vec<(u32, Option<u64>)>,
+    sources: Vec<abi::Subscribe>,
     largest_payload: usize,
     sender: Sender<Delivery>,
 ) -> Result<Started> {
@@ -138,15 +138,20 @@ enum End {
 }
 
 impl Dispatcher {
-    fn set_up(&self, mut request: abi::Register, sources: &[(u32, Option<u64>)]) -> Result<()> {
+    fn set_up(&self, mut request: abi::Register, sources: &[abi::Subscribe]) -> Result<()> {
         self.control.tid.store(sys::gettid(), Ordering::Relaxed);
         self.client
             .register_dispatcher(&mut request)
             .map_err(|errno| refusal("register", errno, self.signo))?;
-        for &(source, cookie) in sources {
+        for &wanted in sources {
+            let source = wanted.source;
             self.client
-                .subscribe(source, cookie)
+                .subscribe_with(&mut { wanted })
                 .map_err(|errno| match errno {
+                    Errno::EINVAL => Error::Setting {
+                        setting: "filter",
+                        limits: "kinds below 0xfff0 in order, no bits of the value outside the mask",
+                    },
                     Errno::EEXIST => Error::SubscribedTwice {
                         source_number: source,
                     },

@@ -84,4 +84,4 @@ pub use device::{
 };
 pub use error::{Error, Result};
 pub use rtnotify_core::abi;
-pub use subscription::{Mode, Overflow, Stats, Subscription, SubscriptionBuilder};
+pub use subscription::{Filter, Mode, Overflow, Stats, Subscription, SubscriptionBuilder};

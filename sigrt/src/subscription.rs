@@ -3,7 +3,7 @@
 //! Subscriptions: described by a builder, alive as a dispatcher thread, used as a channel.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, RangeInclusive};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -48,6 +48,56 @@ pub enum Overflow {
     Block,
 }
 
+/// Which events of a source are delivered; the others are neither posted to the subscription nor lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filter {
+    kind_first: u16,
+    kind_last: u16,
+    value_mask: u64,
+    value_match: u64,
+}
+
+impl Filter {
+    /// Events of these kinds, whatever their value.
+    #[must_use]
+    pub fn kinds(kinds: RangeInclusive<u16>) -> Self {
+        Self {
+            kind_first: *kinds.start(),
+            kind_last: *kinds.end(),
+            value_mask: 0,
+            value_match: 0,
+        }
+    }
+
+    /// Of those, only the ones whose value agrees with `wanted` in the bits of `mask`. An event without a value
+    /// has 0.
+    #[must_use]
+    pub fn value(mut self, mask: u64, wanted: u64) -> Self {
+        (self.value_mask, self.value_match) = (mask, wanted);
+        self
+    }
+}
+
+/// The request for a subscription.
+fn wanted(source: u32, cookie: Option<u64>, filter: Option<Filter>) -> abi::Subscribe {
+    let mut request = abi::Subscribe {
+        source,
+        ..abi::Subscribe::zeroed()
+    };
+    if let Some(cookie) = cookie {
+        request.flags |= abi::SUB_COOKIE;
+        request.cookie = cookie;
+    }
+    if let Some(filter) = filter {
+        request.flags |= abi::SUB_FILTER;
+        request.kind_first = filter.kind_first;
+        request.kind_last = filter.kind_last;
+        request.value_mask = filter.value_mask;
+        request.value_match = filter.value_match;
+    }
+    request
+}
+
 /// What a subscription is to be like; made by [`Device::subscription`].
 ///
 /// # Examples
@@ -78,7 +128,7 @@ pub struct SubscriptionBuilder {
     cookie: u64,
     channel_capacity: usize,
     failover: Tid,
-    sources: Vec<(SourceRef, Option<u64>)>,
+    sources: Vec<(SourceRef, Option<u64>, Option<Filter>)>,
 }
 
 impl SubscriptionBuilder {
@@ -168,14 +218,37 @@ impl SubscriptionBuilder {
     /// Adds a source, by name or number.
     #[must_use]
     pub fn subscribe(mut self, source: impl Into<SourceRef>) -> Self {
-        self.sources.push((source.into(), None));
+        self.sources.push((source.into(), None, None));
+        self
+    }
+
+    /// Adds a source of which only those events are delivered that pass a filter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sigrt::{Device, Filter, SourceOptions};
+    ///
+    /// let device = Device::loopback();
+    /// let door = device.create_source(SourceOptions::new("door"))?;
+    /// // Kind 7, and only where the lowest bit of the value is set.
+    /// let filter = Filter::kinds(7..=7).value(1, 1);
+    /// let subscription = device.subscription().subscribe_filtered(&door, filter).start()?;
+    /// door.post_kind(7, Some(2), b"closed")?;
+    /// door.post_kind(7, Some(3), b"open")?;
+    /// assert_eq!(subscription.recv()?.event().unwrap().payload, "open");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn subscribe_filtered(mut self, source: impl Into<SourceRef>, filter: Filter) -> Self {
+        self.sources.push((source.into(), None, Some(filter)));
         self
     }
 
     /// Adds a source whose events carry a mark of their own.
     #[must_use]
     pub fn subscribe_with_cookie(mut self, source: impl Into<SourceRef>, cookie: u64) -> Self {
-        self.sources.push((source.into(), Some(cookie)));
+        self.sources.push((source.into(), Some(cookie), None));
         self
     }
 
@@ -189,7 +262,7 @@ impl SubscriptionBuilder {
         let mut numbers = Vec::new();
         let mut largest = 0;
         let listed = self.device.sources()?;
-        for (which, cookie) in &self.sources {
+        for (which, cookie, filter) in &self.sources {
             let info = listed
                 .iter()
                 .find(|info| which.names(info))
@@ -197,7 +270,7 @@ impl SubscriptionBuilder {
                     name: which.to_string(),
                 })?;
             largest = largest.max(info.max_payload);
-            numbers.push((info.number, *cookie));
+            numbers.push(wanted(info.number, *cookie, *filter));
         }
         if self.queue_len > abi::MAX_QUEUE
             || self.quota > abi::MAX_QUOTA

@@ -35,10 +35,13 @@ macro_rules! examples {
 }
 
 examples! {
+    call
     edu
     epoll_edge
     epoll_level
     handler
+    lanes
+    mmap
     poll
     pread
     read_blocking
@@ -50,6 +53,7 @@ examples! {
     sigtimedwait
     sigusr1
     sigwaitinfo
+    stream
     timer
     write
 }

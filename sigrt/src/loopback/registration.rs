@@ -388,6 +388,9 @@ impl Registration {
 
     /// The payload that a handle names, as one would see it mapped.
     pub(super) fn map(&mut self, handle: u64, len: usize) -> Result<Vec<u8>, Errno> {
+        if self.stream.is_some() {
+            return Err(Errno::ESPIPE);
+        }
         let (claim, offset) = self.machine.claim_handle(handle).map_err(|e| match e {
             HandleError::Invalid => Errno::EINVAL,
             HandleError::Stale | HandleError::Busy => Errno::ESTALE,

@@ -175,6 +175,7 @@ pub fn stream_errors(backend: &Backend) {
     let handle = rig.ring().value;
     let mut buffer = [0; 64];
     assert_eq!(reader.pread(&mut buffer, handle), Err(Errno::ESPIPE));
+    assert_eq!(reader.map(handle, 1).err(), Some(Errno::ESPIPE));
     assert_eq!(reader.read(&mut buffer[..0]), Ok(0));
     assert_eq!(reader.read(&mut buffer), Ok(20));
     assert_eq!(&buffer[..20], b"both ways of reading");
