@@ -92,6 +92,11 @@ impl Arena {
         unsafe { core::slice::from_raw_parts(from, place.len()) }
     }
 
+    /// The address of a 64-bit word, for atomic access only; the offset is a small constant.
+    pub(crate) fn word(&self, offset: usize) -> *mut u64 {
+        self.pages.start().as_ptr().wrapping_add(offset).cast()
+    }
+
     /// The address of a byte, for mapping the pages from there on.
     pub(crate) fn address(&self, offset: usize) -> *const c_void {
         // The result is only handed on; it points into the memory for every offset of a block.

@@ -9,13 +9,14 @@
 use super::{
     abi,
     arena::{Arena, PAGE},
-    call, error, inspect,
+    call, error, handle, inspect,
     irq_lock::{new_irq_lock, IrqLock},
     limits::{Charge, Resource},
     machine::{Claim, Consumer, Counters, Event, Policy, Room, SubscriptionId},
     mapping::{Memory, LARGEST_COPY},
     pool::Pin,
     registration::{NewLane, Registration},
+    ring::Ring,
     sigio::SigIo,
     source::{self, Owned},
     subscription::Filter,
@@ -188,11 +189,14 @@ impl Client {
     /// Ends the registration; the caller holds `reader` and drops what is returned, which may sleep.
     fn unregister_locked(self: ArcBorrow<'_, Self>) -> Result<(KBox<Registration>, u64)> {
         source::remove_subscriber(self);
+        // What has been consumed of a ring is consumed.
+        self.sync();
         let mut state = self.state.lock();
         let mut registration = state
             .registration
             .take()
             .ok_or_else(error::not_registered)?;
+        registration.end();
         let discarded = registration.machine.discard();
         state.past = state.past.plus(*registration.machine.counters());
         self.changed(&mut state);
@@ -414,10 +418,18 @@ impl Client {
         signo: u32,
     ) -> Result<usize> {
         // Lanes are added, never taken away.
-        let lane = match signo {
-            0 => None,
-            signo => Some(self.with_registration(|registration| registration.lane(signo))?),
-        };
+        let lane = self.with_registration(|registration| {
+            let lane = match signo {
+                0 => None,
+                signo => Some(registration.lane(signo)?),
+            };
+            let machine = &registration.machine;
+            let mut wanted = 0..machine.lane_count();
+            if wanted.all(|i| machine.is_published(i) || lane.is_some_and(|lane| lane != i)) {
+                return Err(EBUSY);
+            }
+            Ok(lane)
+        })?;
         loop {
             {
                 let _reader = self.reader.lock();
@@ -599,6 +611,9 @@ impl Client {
     /// `ENOTCONN`; `EINVAL` impossible handle, or longer than the payload's pages; `ESTALE`; `ENODATA` there is
     /// no payload; `ESPIPE` the registration reads a stream; `EDQUOT`; `ENOMEM`.
     pub(crate) fn pin(&self, handle: u64, len: usize) -> Result<Memory> {
+        if handle < handle::pack(1) {
+            return self.special(handle, len);
+        }
         // Whether it is needed turns out under the lock, where nothing can be allocated.
         let copy = Arena::new(PAGE, Charge::new(Resource::Bytes, PAGE as u64)?)?;
         let mut state = self.state.lock();
@@ -687,9 +702,75 @@ impl Client {
         self.changed(&mut state);
     }
 
+    /// Consumes what processes are done with of mapped rings, a part per turn of the state lock.
+    pub(crate) fn sync(&self) {
+        while self
+            .with_registration(|registration| Ok(registration.sync()))
+            .unwrap_or(false)
+        {}
+    }
+
+    /// Publishes a lane to a ring, and says where to map it; see `docs/abi.md`.
+    pub(crate) fn map_ring(&self, request: &mut abi::Ring) -> Result {
+        let _reader = self.reader.lock();
+        let (lane, queue_len) = self.with_registration(|registration| {
+            if registration.stream.is_some() {
+                return Err(ESPIPE);
+            }
+            let lane = registration.lane(request.signo)?;
+            let config = registration.machine.lane_config(lane).ok_or(ENOENT)?;
+            Ok((lane, config.queue_len))
+        })?;
+        let ring = Ring::new(queue_len)?;
+        request.entries = ring.entries();
+        request.ring_len = ring.records().len() as u64;
+        request.control_len = ring.control().len() as u64;
+        let [at_ring, at_control, at_pool] = special_offsets(lane);
+        (request.ring_offset, request.control_offset) = (at_ring, at_control);
+        request.pool_offset = at_pool;
+        let result = match &mut self.state.lock().registration {
+            Some(registration) => {
+                request.pool_len = registration.arena().len() as u64;
+                registration.publish(lane, ring)
+            }
+            None => Err((error::not_registered(), ring)),
+        };
+        // What was not needed goes here, without the lock: that may sleep.
+        result.map_err(|(e, _ring)| e)
+    }
+
+    /// What lies at an offset that is too small for a handle: part of a ring.
+    fn special(&self, offset: u64, len: usize) -> Result<Memory> {
+        self.with_registration(|registration| {
+            for lane in 0..abi::MAX_LANES {
+                let Some(ring) = registration.ring_of(lane) else {
+                    continue;
+                };
+                let [at_ring, at_control, at_pool] = special_offsets(lane);
+                let memory = if offset == at_ring {
+                    Memory::Whole(ring.records().clone())
+                } else if offset == at_control {
+                    Memory::Control(ring.control().clone())
+                } else if offset == at_pool {
+                    Memory::Whole(registration.arena().clone())
+                } else {
+                    continue;
+                };
+                return match &memory {
+                    Memory::Whole(arena) | Memory::Control(arena) if arena.len() == len => {
+                        Ok(memory)
+                    }
+                    _ => Err(EINVAL),
+                };
+            }
+            Err(EINVAL)
+        })
+    }
+
     /// Whether there is something to read, for `poll`.
     pub(crate) fn poll(&self, file: &File, table: &PollTable<'_>) -> u32 {
         table.register_wait(file, &self.readable);
+        self.sync();
         match &self.state.lock().registration {
             Some(registration) if !registration.machine.is_empty() || registration.has_ended() => {
                 bindings::POLLIN
@@ -700,6 +781,7 @@ impl Client {
 
     /// The counters of this file.
     pub(crate) fn stats(&self) -> abi::Stats {
+        self.sync();
         let state = self.state.lock();
         match &state.registration {
             Some(registration) => {
@@ -714,6 +796,11 @@ impl Client {
             None => state.past.stats(0, 0, 0, 0),
         }
     }
+}
+
+/// File offsets of a lane's ring, of its control page, and of the pool: below every handle.
+fn special_offsets(lane: usize) -> [u64; 3] {
+    [1, 2, 3].map(|part| ((3 * lane + part) * PAGE) as u64)
 }
 
 /// Copies a frame: record, payload, padding.

@@ -2,7 +2,9 @@
 
 //! The one place where the state machine's errors become errnos; `docs/abi.md` lists them per call.
 
-use super::{lane::LaneError, machine::SubscribeError, slots::HandleError};
+use super::{
+    lane::LaneError, machine::SubscribeError, published::PublishError, slots::HandleError,
+};
 use kernel::{bindings, prelude::*};
 
 fn error(errno: u32) -> Error {
@@ -44,6 +46,7 @@ pub(crate) fn from_handle(e: HandleError) -> Error {
     match e {
         HandleError::Invalid => EINVAL,
         HandleError::Stale | HandleError::Busy => stale(),
+        HandleError::Published => EBUSY,
     }
 }
 
@@ -61,5 +64,13 @@ pub(crate) fn from_lane(e: LaneError) -> Error {
     match e {
         LaneError::Exists => EEXIST,
         LaneError::TooMany | LaneError::Capacity => ENOSPC,
+    }
+}
+
+/// The errno of a lane that cannot have a ring.
+pub(crate) fn from_publish(e: PublishError) -> Error {
+    match e {
+        PublishError::Busy => EBUSY,
+        PublishError::Impossible => EINVAL,
     }
 }

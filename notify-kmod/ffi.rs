@@ -46,6 +46,8 @@ extern "C" {
         handle: *mut u64,
         len: *mut usize,
     ) -> ffi::c_int;
+    pub(crate) fn rtnotify_map_read_only(vma: *mut bindings::vm_area_struct) -> ffi::c_int;
+    pub(crate) fn rtnotify_map_uninherited(vma: *mut bindings::vm_area_struct) -> ffi::c_int;
     pub(crate) fn rtnotify_map_insert(
         vma: *mut bindings::vm_area_struct,
         memory: *const ffi::c_void,
@@ -54,6 +56,8 @@ extern "C" {
         vma: *mut bindings::vm_area_struct,
         mapping: *mut ffi::c_void,
     );
+    pub(crate) fn rtnotify_store_release(word: *mut u64, value: u64);
+    pub(crate) fn rtnotify_load_acquire(word: *const u64) -> u64;
     pub(crate) fn rtnotify_file_opened(file: *mut bindings::file);
     pub(crate) fn rtnotify_lock(lock: *mut bindings::spinlock_t) -> ffi::c_ulong;
     pub(crate) fn rtnotify_unlock(lock: *mut bindings::spinlock_t, flags: ffi::c_ulong);

@@ -191,7 +191,20 @@ pub(crate) fn ioctl(
             if request.flags != 0 || request.reserved != 0 {
                 return Err(EINVAL);
             }
+            client.sync();
             client.with_registration(|registration| registration.arm(request.signo))
+        }
+        abi::IOC_MAP_RING => {
+            let mut request = abi::Ring::from_bytes(&read(argument)?);
+            if request.flags != 0 || request.reserved != [0; 2] {
+                return Err(EINVAL);
+            }
+            if !readable {
+                return Err(EBADF);
+            }
+            write(argument, &request.to_bytes())?;
+            client.map_ring(&mut request)?;
+            write(argument, &request.to_bytes())
         }
         abi::IOC_READ => {
             let mut request = abi::Read::from_bytes(&read(argument)?);

@@ -12,16 +12,16 @@
 #include "map.h"
 
 /**
- * rtnotify_map_check() - Whether an area may show a payload at all.
+ * rtnotify_map_check() - Whether an area may show anything at all.
  * @vma: the new area
  * @handle: out: what it is to show, the file offset
  * @len: out: length in bytes, whole pages
  *
- * Return: 0; -EACCES: to be written to or executed; -EINVAL: not a shared mapping.
+ * Return: 0; -EACCES: to be executed; -EINVAL: not a shared mapping.
  */
 int rtnotify_map_check(struct vm_area_struct *vma, u64 *handle, size_t *len)
 {
-	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
+	if (vma->vm_flags & VM_EXEC)
 		return -EACCES;
 	/* VM_SHARED is taken away from files that are open for reading only. */
 	if (!(vma->vm_flags & VM_MAYSHARE))
@@ -32,7 +32,33 @@ int rtnotify_map_check(struct vm_area_struct *vma, u64 *handle, size_t *len)
 }
 
 /**
- * rtnotify_map_insert() - Shows memory in an area, read-only for good.
+ * rtnotify_map_read_only() - Makes sure that an area is never written to.
+ * @vma: the new area
+ *
+ * Return: 0; -EACCES: that is what it is for.
+ */
+int rtnotify_map_read_only(struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_WRITE)
+		return -EACCES;
+	vm_flags_clear(vma, VM_MAYWRITE);
+	return 0;
+}
+
+/**
+ * rtnotify_map_uninherited() - Keeps an area that is written to from children.
+ * @vma: the new area
+ *
+ * Return: 0.
+ */
+int rtnotify_map_uninherited(struct vm_area_struct *vma)
+{
+	vm_flags_set(vma, VM_DONTCOPY);
+	return 0;
+}
+
+/**
+ * rtnotify_map_insert() - Shows memory in an area, never to be executed.
  * @vma: the new area
  * @memory: vmalloc memory, starting with a page, as long as the area
  *
@@ -42,7 +68,7 @@ int rtnotify_map_insert(struct vm_area_struct *vma, const void *memory)
 {
 	unsigned long at;
 
-	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP, VM_MAYWRITE | VM_MAYEXEC);
+	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP, VM_MAYEXEC);
 	for (at = vma->vm_start; at < vma->vm_end; at += PAGE_SIZE, memory += PAGE_SIZE) {
 		int ret = remap_pfn_range(vma, at, vmalloc_to_pfn(memory), PAGE_SIZE,
 					  vma->vm_page_prot);
@@ -78,4 +104,15 @@ void rtnotify_map_own(struct vm_area_struct *vma, void *mapping)
 {
 	vma->vm_private_data = mapping;
 	vma->vm_ops = &rtnotify_map_ops;
+}
+
+/* Words that are shared with processes. */
+void rtnotify_store_release(u64 *word, u64 value)
+{
+	smp_store_release(word, value);
+}
+
+u64 rtnotify_load_acquire(const u64 *word)
+{
+	return smp_load_acquire(word);
 }

@@ -30,6 +30,10 @@ pub(crate) const LARGEST_COPY: usize = PAGE / 2;
 pub(crate) enum Memory {
     /// In a page of their own.
     Copy(Arena),
+    /// A ring, or the pool of a registration, as a whole.
+    Whole(Arc<Arena>),
+    /// The page of a ring that the process writes.
+    Control(Arc<Arena>),
     /// In the registration's arena, from that offset on.
     Pinned {
         /// The arena, which may outlive its registration.
@@ -73,13 +77,22 @@ impl Mapping {
             },
             GFP_KERNEL_ACCOUNT,
         )?;
-        let start = match &mapping.memory {
-            Memory::Copy(arena) => arena.address(0),
-            Memory::Pinned { arena, offset, .. } => arena.address(*offset),
+        let (start, is_payload) = match &mapping.memory {
+            Memory::Copy(arena) => (arena.address(0), true),
+            Memory::Pinned { arena, offset, .. } => (arena.address(*offset), true),
+            Memory::Whole(arena) | Memory::Control(arena) => (arena.address(0), false),
         };
+        to_result(match &mapping.memory {
+            // SAFETY: The area is valid.
+            Memory::Control(_) => unsafe { ffi::rtnotify_map_uninherited(vma) },
+            // SAFETY: The area is valid.
+            _ => unsafe { ffi::rtnotify_map_read_only(vma) },
+        })?;
         // SAFETY: The area is valid; the memory is at least as long, which `pin` has checked.
         to_result(unsafe { ffi::rtnotify_map_insert(vma, start) })?;
-        client.mapped(handle)?;
+        if is_payload {
+            client.mapped(handle)?;
+        }
         // SAFETY: The area is valid and its mmap succeeds now; the count goes with it.
         unsafe { ffi::rtnotify_map_own(vma, mapping.into_foreign()) };
         Ok(())

@@ -12,6 +12,7 @@ use super::{
     machine::{Claim, LaneConfig, Machine, Mode, Outcome, Storage, Subscription},
     memory::Memory,
     pool::{Unit, UNIT},
+    ring::Ring,
     slots::Slot,
     target::{Process, Sent, Target},
     trace,
@@ -129,6 +130,8 @@ pub(crate) struct Registration {
     arena: Arc<Arena>,
     /// One for each lane of the machine; room for all that can be added.
     bells: KVec<Bell>,
+    /// The rings of those lanes that are published.
+    rings: [Option<Ring>; abi::MAX_LANES],
     process: Process,
     pub(crate) flags: u32,
     /// Number of the client, for tracing.
@@ -202,6 +205,7 @@ impl Registration {
                 ),
                 arena,
                 bells,
+                rings: [const { None }; abi::MAX_LANES],
                 process: Process::current()?,
                 flags: if keep {
                     request.flags | abi::REG_PREAD_KEEP
@@ -271,6 +275,9 @@ impl Registration {
     pub(crate) fn set_mode(&mut self, request: &abi::SetMode) -> Result {
         let mode = Mode::from_request(request.mode).ok_or(EINVAL)?;
         let index = self.lane(request.signo)?;
+        if mode == Mode::PerEvent && self.machine.is_published(index) {
+            return Err(EINVAL);
+        }
         let config = self.machine.lane_config(index).ok_or(ENOENT)?;
         let window = match request.window {
             0 => config.window,
@@ -308,7 +315,7 @@ impl Registration {
     /// Whether there is something to read: in one lane, or in any.
     pub(crate) fn is_readable(&self, lane: Option<usize>) -> bool {
         match lane {
-            None => !self.machine.is_empty(),
+            None => self.machine.is_readable(),
             Some(index) => !self.machine.is_lane_empty(index),
         }
     }
@@ -336,6 +343,11 @@ impl Registration {
         id: super::machine::SubscriptionId,
         event: &super::machine::Event<'_>,
     ) -> bool {
+        if let Some(lane) = self.machine.lane_of_subscription(id) {
+            if let Some(Some(ring)) = self.rings.get_mut(lane) {
+                ring.sync(&mut self.machine, lane);
+            }
+        }
         let arena = &self.arena;
         let (lane, result) = self.machine.post(id, event, |place| {
             // SAFETY: The machine calls this with the place that it has just allocated.
@@ -350,8 +362,50 @@ impl Registration {
         result.is_ok()
     }
 
-    /// Sends what signals `lane` needs now.
+    /// Publishes a lane to `ring`; gives that back, to be dropped where one may sleep, if it cannot be.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY`: it is published already, or not empty. `EINVAL`: with its mode or policy it cannot be.
+    pub(crate) fn publish(&mut self, lane: usize, ring: Ring) -> Result<(), (Error, Ring)> {
+        match self.machine.start_publishing(lane) {
+            Ok(()) => {
+                self.rings[lane] = Some(ring);
+                Ok(())
+            }
+            Err(e) => Err((error::from_publish(e), ring)),
+        }
+    }
+
+    /// The ring of a lane.
+    pub(crate) fn ring_of(&self, lane: usize) -> Option<&Ring> {
+        self.rings.get(lane)?.as_ref()
+    }
+
+    /// Consumes some of what the other side of each ring is done with. Returns whether there is more.
+    pub(crate) fn sync(&mut self) -> bool {
+        let mut more = false;
+        for lane in 0..self.bells.len() {
+            if let Some(ring) = &mut self.rings[lane] {
+                more |= ring.sync(&mut self.machine, lane);
+                self.ring(lane);
+            }
+        }
+        more
+    }
+
+    /// Nothing will be published any more.
+    pub(crate) fn end(&self) {
+        for ring in self.rings.iter().flatten() {
+            ring.end();
+        }
+    }
+
+    /// Sends what signals `lane` needs now, after whatever it has to publish.
     pub(crate) fn ring(&mut self, lane: usize) {
+        if let Some(Some(ring)) = self.rings.get_mut(lane) {
+            ring.publish(&mut self.machine, lane);
+        }
         let Some(bell) = self.bells.get_mut(lane) else {
             return;
         };
@@ -403,6 +457,9 @@ impl Registration {
         let mut state = abi::STATE_REGISTERED;
         if self.machine.is_refused() {
             state |= abi::STATE_REFUSED;
+        }
+        if self.rings.iter().flatten().any(|ring| ring.is_bad) {
+            state |= abi::STATE_BAD_INDEX;
         }
         for bell in &self.bells {
             state |= bell.trouble;

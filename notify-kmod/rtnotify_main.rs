@@ -31,6 +31,9 @@ mod plain;
 #[path = "core/src/pool.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod pool;
+#[path = "core/src/published.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod published;
 #[path = "core/src/slots.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod slots;
@@ -52,6 +55,7 @@ mod mapping;
 mod memory;
 mod producer;
 mod registration;
+mod ring;
 mod sigio;
 mod source;
 mod target;

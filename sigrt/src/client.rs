@@ -23,6 +23,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 use rtnotify_core::abi;
 
 use crate::loopback::{Broker, Connection};
+use crate::ring::Ring;
 use crate::sys;
 
 /// What a client may do.
@@ -407,6 +408,20 @@ impl Client {
             _ if len == 0 => Err(Errno::EINVAL),
             End::Kernel(file) => sys::Mapping::new(file.as_fd(), handle, len),
             End::Loopback(end) => end.map(handle, len).map(sys::Mapping::copied),
+        }
+    }
+
+    /// Publishes a lane (0: the first) to a ring and maps that: reading it takes no system call. The lane is then
+    /// read in no other way. Needs a client that is open for reading and writing.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` (it has one, or is not empty), `EINVAL` (per-event mode, or a policy other than reject-newest),
+    /// `EACCES` (not open for writing), `EOPNOTSUPP` (the loopback), `ENOTCONN`, `ENOENT`, `EDQUOT`, `ENOMEM`.
+    pub fn map_ring(&self, signo: u32) -> Result<Ring, Errno> {
+        match self.end()? {
+            End::Kernel(file) => Ring::new(file.as_fd(), signo),
+            End::Loopback(_) => Err(Errno::EOPNOTSUPP),
         }
     }
 

@@ -75,6 +75,7 @@ mod delivery;
 mod device;
 mod dispatcher;
 mod error;
+pub mod ring;
 mod signal;
 mod subscription;
 

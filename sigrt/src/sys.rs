@@ -12,7 +12,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::time::Duration;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use rtnotify_core::abi;
@@ -437,6 +437,116 @@ pub(crate) fn device_read_lane(
     device_ioctl(fd, abi::IOC_READ, &mut request)?;
     Ok(request.read as usize)
 }
+
+/// The pages of a mapped ring.
+///
+/// # Invariants
+///
+/// `control` is a page that is mapped for reading and writing, and unmapped exactly once.
+#[derive(Debug)]
+pub(crate) struct RingPages {
+    records: Mapping,
+    pool: Mapping,
+    control: *mut libc::c_void,
+    control_len: usize,
+    entries: u64,
+}
+
+// SAFETY: what is shared with the kernel is only accessed through atomics, or not written while it is looked at.
+unsafe impl Send for RingPages {}
+// SAFETY: as above.
+unsafe impl Sync for RingPages {}
+
+impl RingPages {
+    /// Publishes a lane to a ring and maps that.
+    ///
+    /// # Errors
+    ///
+    /// What the device says.
+    pub(crate) fn new(fd: BorrowedFd<'_>, signo: u32) -> Result<Self, Errno> {
+        let mut ring = abi::Ring {
+            size: abi::Ring::BYTES as u32,
+            signo,
+            ..abi::Ring::zeroed()
+        };
+        device_ioctl(fd, abi::IOC_MAP_RING, &mut ring)?;
+        let records = Mapping::new(fd, ring.ring_offset, ring.ring_len as usize)?;
+        let pool = Mapping::new(fd, ring.pool_offset, ring.pool_len as usize)?;
+        let control_len = ring.control_len as usize;
+        // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
+        let control = unsafe {
+            libc::mmap64(
+                std::ptr::null_mut(),
+                control_len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                fd.as_raw_fd(),
+                ring.control_offset as libc::off64_t,
+            )
+        };
+        if control == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        // INVARIANT: it has just been mapped.
+        Ok(Self {
+            records,
+            pool,
+            control,
+            control_len,
+            entries: ring.entries.into(),
+        })
+    }
+
+    /// Word number `index` of the header.
+    fn header(&self, index: usize) -> u64 {
+        let start = self.records.start.cast::<libc::c_void>();
+        let word = start.cast::<AtomicU64>().wrapping_add(index);
+        // SAFETY: the ring starts with a page; the kernel writes the words of its header with atomic stores.
+        unsafe { &*word }.load(Ordering::Acquire)
+    }
+
+    /// Records published so far.
+    pub(crate) fn tail(&self) -> u64 {
+        self.header(0)
+    }
+
+    /// Whether the registration has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.header(1) != 0
+    }
+
+    /// Record number `n`, which is published and not given back.
+    pub(crate) fn record(&self, n: u64) -> abi::Record {
+        let at = PAGE + (n & (self.entries - 1)) as usize * abi::Record::BYTES;
+        match self.records.get(at..).and_then(|rest| rest.first_chunk()) {
+            Some(bytes) => abi::Record::from_bytes(bytes),
+            None => abi::Record::zeroed(),
+        }
+    }
+
+    /// The payload of such a record; nothing where the record names what is not there.
+    pub(crate) fn payload(&self, record: &abi::Record) -> &[u8] {
+        let start = record.handle as usize;
+        let end = start.saturating_add(record.trailing_len());
+        self.pool.get(start..end).unwrap_or_default()
+    }
+
+    /// Gives back all records before number `head`.
+    pub(crate) fn give_back(&self, head: u64) {
+        // SAFETY: the page is mapped by the invariant; the kernel reads the word with an atomic load.
+        unsafe { &*self.control.cast::<AtomicU64>() }.store(head, Ordering::Release);
+    }
+}
+
+impl Drop for RingPages {
+    fn drop(&mut self) {
+        // SAFETY: by the invariant; nothing refers to it any more.
+        unsafe { libc::munmap(self.control, self.control_len) };
+    }
+}
+
+/// Bytes in a page, on the only architecture whose guests this has been tried on; the kernel refuses others.
+const PAGE: usize = 4096;
 
 /// A payload in memory: mapped by its handle, or over the loopback a copy.
 ///

@@ -223,6 +223,21 @@ impl Area {
         assert_eq!(done, 0);
     }
 
+    /// A word that is shared with somebody else.
+    #[must_use]
+    pub fn word(&self, offset: usize) -> &AtomicU64 {
+        assert!(offset + 8 <= self.len && offset.is_multiple_of(8));
+        // SAFETY: it lies in the area, is aligned, and is only accessed through atomics.
+        unsafe { &*self.start.wrapping_byte_add(offset).cast::<AtomicU64>() }
+    }
+
+    /// Whether it is mapped, all of it.
+    #[must_use]
+    pub fn is_mapped(&self) -> bool {
+        // SAFETY: it only asks the kernel about the addresses.
+        unsafe { libc::msync(self.start, self.len, libc::MS_ASYNC) == 0 }
+    }
+
     /// What is there; the caller does not look at what it has unmapped.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -517,6 +532,9 @@ pub struct Shared {
     start: *const AtomicU64,
     len: usize,
 }
+
+// SAFETY: threads of a test share its words through atomics.
+unsafe impl Sync for Area {}
 
 // SAFETY: the memory is only accessed through atomics.
 unsafe impl Send for Shared {}

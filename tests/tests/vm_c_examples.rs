@@ -46,6 +46,7 @@ examples! {
     pread
     read_blocking
     read_nonblocking
+    ring
     sigio
     signalfd
     sigpending

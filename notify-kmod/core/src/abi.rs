@@ -183,6 +183,8 @@ pub const STATE_TARGET_GONE: u32 = 1 << 2;
 pub const STATE_EXEC: u32 = 1 << 3;
 /// [`Stats::state`]: the target neither blocks nor handles the signal; it is not sent, events are kept.
 pub const STATE_UNHANDLED: u32 = 1 << 4;
+/// [`Stats::state`]: the index of a mapped ring is not between what was consumed and what was published.
+pub const STATE_BAD_INDEX: u32 = 1 << 5;
 
 /// `ioctl` type byte of every command.
 pub const IOC_TYPE: u32 = 0xb7;
@@ -216,6 +218,8 @@ pub const IOC_SET_MODE: u32 = ioc(10);
 pub const IOC_ARM: u32 = ioc(11);
 /// `ioctl`: read from one lane; [`Read`].
 pub const IOC_READ: u32 = ioc(12);
+/// `ioctl`: publish a lane to a ring that can be mapped; [`Ring`].
+pub const IOC_MAP_RING: u32 = ioc(13);
 /// `ioctl`: call the driver behind a source and wait for its answer; [`Call`].
 pub const IOC_CALL: u32 = ioc(16);
 /// `ioctl`: the gap that the last `ENOBUFS` of a stream stood for; [`StreamGap`].
@@ -242,7 +246,8 @@ abi_struct! {
         time_ns: u64 = 24,
         /// Level, count or whole payload, latched at the event. Gap: last lost number.
         value: u64 = 32,
-        /// Names the payload for `pread`; also in `si_value` of the signal. Never 0.
+        /// Names the payload for `pread`; also in `si_value` of the signal. Never 0. In a mapped ring: where the
+        /// payload lies in the pool, in bytes.
         handle: u64 = 40,
         /// The subscriber's own.
         cookie: u64 = 48,
@@ -525,6 +530,48 @@ abi_struct! {
         signo: u32 = 8,
         /// Must be 0.
         reserved: u32 = 12,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_MAP_RING`. The offsets and lengths are for `mmap`, each to be mapped as a whole.
+    pub struct Ring as "rtnotify_ring", 80 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Lane: a registered signal number, or 0 for the first lane.
+        signo: u32 = 8,
+        /// Out: records that the ring has place for, a power of two.
+        entries: u32 = 12,
+        /// Out: where the ring is: a page that starts with `struct rtnotify_ring_header`, then the records.
+        ring_offset: u64 = 16,
+        /// Out: its length in bytes.
+        ring_len: u64 = 24,
+        /// Out: where the page is that starts with `struct rtnotify_ring_control`, to be written.
+        control_offset: u64 = 32,
+        /// Out: its length in bytes.
+        control_len: u64 = 40,
+        /// Out: where the payloads of all lanes are.
+        pool_offset: u64 = 48,
+        /// Out: their length in bytes.
+        pool_len: u64 = 56,
+        /// Must be 0.
+        reserved: [u64; 2] = 64,
+    }
+
+    /// What a mapped ring starts with; written by the kernel.
+    pub struct RingHeader as "rtnotify_ring_header", 16 bytes {
+        /// Records published so far. Record `n`, from 0, is at `n` modulo the number of entries. Load it with
+        /// acquire semantics before looking at records.
+        tail: u64 = 0,
+        /// Not 0: the registration has ended, nothing more will be published.
+        ended: u64 = 8,
+    }
+
+    /// What the process writes.
+    pub struct RingControl as "rtnotify_ring_control", 8 bytes {
+        /// Records that the process is done with, at most as many as were published. Store it with release
+        /// semantics; from then on those records and their payloads may be overwritten.
+        head: u64 = 0,
     }
 
     /// Argument of `RTNOTIFY_IOC_READ`: as `read`, from one lane.
@@ -904,6 +951,11 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
         "The target would die of the signal; events are kept.",
     ),
     (
+        "STATE_BAD_INDEX",
+        STATE_BAD_INDEX as u64,
+        "The index of a mapped ring cannot be right.",
+    ),
+    (
         "IOC_REGISTER",
         IOC_REGISTER as u64,
         "struct rtnotify_register",
@@ -947,6 +999,7 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
     ),
     ("IOC_ARM", IOC_ARM as u64, "struct rtnotify_arm"),
     ("IOC_READ", IOC_READ as u64, "struct rtnotify_read"),
+    ("IOC_MAP_RING", IOC_MAP_RING as u64, "struct rtnotify_ring"),
     ("IOC_CALL", IOC_CALL as u64, "struct rtnotify_call"),
     (
         "IOC_STREAM_GAP",

@@ -175,6 +175,12 @@ pub(super) struct Lane {
     /// vain, so fallback doorbells and nothing else are rung until somebody has drained. A handle sent
     /// meanwhile would merge with a valueless doorbell that left only its pending bit, and replace it.
     pub(super) recall: bool,
+    /// Its records go into a shared ring, and cannot be claimed.
+    pub(super) is_published: bool,
+    /// Records on the list that are in the ring: the oldest.
+    pub(super) published: u32,
+    /// The first that is not, or `NONE`.
+    pub(super) unpublished: u32,
 }
 
 impl Lane {
@@ -194,6 +200,9 @@ impl Lane {
             claimed: 0,
             turned_away: false,
             recall: false,
+            is_published: false,
+            published: 0,
+            unpublished: NONE,
         }
     }
 

@@ -10,7 +10,7 @@
 //! - [`abi`]: what crosses the kernel boundary. [`plain`]: how it becomes bytes.
 //! - [`handle`]: names of payloads. [`slots`]: the queue. [`pool`]: where payloads lie.
 //! - [`machine`]: the state machine of one registration; [`lane`], [`subscription`]: what it consists of;
-//!   `overflow`: losses, gaps and policies.
+//!   `overflow`: losses, gaps and policies; [`published`]: lanes with a ring.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -32,5 +32,6 @@ pub mod machine;
 mod overflow;
 pub mod plain;
 pub mod pool;
+pub mod published;
 pub mod slots;
 pub mod subscription;

@@ -470,6 +470,13 @@ impl<S: Storage> Machine<S> {
         self.lanes.iter().flatten().all(|lane| lane.list.len == 0)
     }
 
+    /// Whether something could be claimed, if nobody holds it: [`Machine::is_empty`] but for published lanes.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        let mut lanes = self.lanes.iter().flatten();
+        lanes.any(|lane| !lane.is_published && lane.list.len > 0)
+    }
+
     /// [`Machine::is_empty`] of one lane.
     #[must_use]
     pub fn is_lane_empty(&self, index: usize) -> bool {
@@ -513,6 +520,13 @@ impl<S: Storage> Machine<S> {
         self.lanes.iter().position(|lane| {
             lane.is_some_and(|lane| signo == 0 || u32::from(lane.config.signo) == signo)
         })
+    }
+
+    /// The lane that a subscription's events go into.
+    #[must_use]
+    pub fn lane_of_subscription(&self, id: SubscriptionId) -> Option<usize> {
+        let sub = self.subscriptions.get(id.0 as usize)?;
+        sub.in_use.then_some(sub.lane as usize)
     }
 
     /// Subscribes to `source`, into `lane`. With no `cookie` records carry the registration's.
@@ -761,6 +775,9 @@ impl<S: Storage> Machine<S> {
         if l.unsignalled == NONE {
             l.unsignalled = slot;
         }
+        if l.is_published && l.unpublished == NONE {
+            l.unpublished = slot;
+        }
         l.notes += u32::from(!record.is_event());
         self.counters.gaps += u64::from(record.is_gap());
         let depth = self
@@ -782,6 +799,9 @@ impl<S: Storage> Machine<S> {
     /// Claims the oldest unclaimed record of one lane. Finding nothing arms it.
     pub fn claim_from(&mut self, index: usize) -> Option<Claim> {
         let lane = self.lanes.get_mut(index)?.as_mut()?;
+        if lane.is_published {
+            return None;
+        }
         let mut slot = lane.list.head;
         while slot != NONE && self.slots.get(slot).claimed {
             slot = self.slots.next(slot);
@@ -809,6 +829,9 @@ impl<S: Storage> Machine<S> {
                     lane.turned_away = true;
                 }
                 Err(HandleError::Busy)
+            }
+            Ok((slot, _)) if self.is_published(self.slots.get(slot).lane as usize) => {
+                Err(HandleError::Published)
             }
             Ok((slot, offset)) => Ok((self.claim_slot(slot, true), offset)),
             Err(error) => {
@@ -1084,6 +1107,8 @@ impl<S: Storage> Machine<S> {
                 lane.forget_signals(NONE);
                 lane.pending_notes = 0;
                 lane.turned_away = false;
+                lane.published = 0;
+                lane.unpublished = NONE;
             }
         }
         let discarded = before - self.queued();

@@ -81,6 +81,8 @@ pub enum HandleError {
     Stale,
     /// Another reader is copying this very event.
     Busy,
+    /// Its lane is published to a ring.
+    Published,
 }
 
 /// The table.

@@ -144,6 +144,8 @@
 #define RTNOTIFY_STATE_EXEC 0x8U
 /* The target would die of the signal; events are kept. */
 #define RTNOTIFY_STATE_UNHANDLED 0x10U
+/* The index of a mapped ring cannot be right. */
+#define RTNOTIFY_STATE_BAD_INDEX 0x20U
 
 /*
  * The size in these numbers is 0 on purpose: every structure starts with its
@@ -173,6 +175,8 @@
 #define RTNOTIFY_IOC_ARM 0xc000b70bU
 /* struct rtnotify_read */
 #define RTNOTIFY_IOC_READ 0xc000b70cU
+/* struct rtnotify_ring */
+#define RTNOTIFY_IOC_MAP_RING 0xc000b70dU
 /* struct rtnotify_call */
 #define RTNOTIFY_IOC_CALL 0xc000b710U
 /* struct rtnotify_stream_gap */
@@ -193,7 +197,7 @@
  * @value: Level, count or whole payload, latched at the event. Gap: last lost
  *  number.
  * @handle: Names the payload for pread; also in si_value of the signal. Never
- *  0.
+ *  0. In a mapped ring: where the payload lies in the pool, in bytes.
  * @cookie: The subscriber's own.
  * @payload_len: Payload length in bytes. Gap: number of events lost,
  *  saturating.
@@ -563,6 +567,60 @@ struct rtnotify_read {
 };
 
 /**
+ * struct rtnotify_ring - Argument of RTNOTIFY_IOC_MAP_RING.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @signo: Lane: a registered signal number, or 0 for the first lane.
+ * @entries: Out: records that the ring has place for, a power of two.
+ * @ring_offset: Out: where the ring is: a page that starts with struct
+ *  rtnotify_ring_header, then the records.
+ * @ring_len: Out: its length in bytes.
+ * @control_offset: Out: where the page is that starts with struct
+ *  rtnotify_ring_control, to be written.
+ * @control_len: Out: its length in bytes.
+ * @pool_offset: Out: where the payloads of all lanes are.
+ * @pool_len: Out: their length in bytes.
+ * @reserved: Must be 0.
+ *
+ * The offsets and lengths are for mmap, each to be mapped as a whole.
+ */
+struct rtnotify_ring {
+	__u32 size;
+	__u32 flags;
+	__u32 signo;
+	__u32 entries;
+	__u64 ring_offset;
+	__u64 ring_len;
+	__u64 control_offset;
+	__u64 control_len;
+	__u64 pool_offset;
+	__u64 pool_len;
+	__u64 reserved[2];
+};
+
+/**
+ * struct rtnotify_ring_header - What a mapped ring starts with; written by the
+ *  kernel.
+ * @tail: Records published so far. Record n, from 0, is at n modulo the number
+ *  of entries. Load it with acquire semantics before looking at records.
+ * @ended: Not 0: the registration has ended, nothing more will be published.
+ */
+struct rtnotify_ring_header {
+	__u64 tail;
+	__u64 ended;
+};
+
+/**
+ * struct rtnotify_ring_control - What the process writes.
+ * @head: Records that the process is done with, at most as many as were
+ *  published. Store it with release semantics; from then on those records and
+ *  their payloads may be overwritten.
+ */
+struct rtnotify_ring_control {
+	__u64 head;
+};
+
+/**
  * struct rtnotify_post - Head of one message in a write; payload_len bytes
  *  follow, padded to 8 bytes unless last.
  * @size: Size of this structure.
@@ -665,6 +723,9 @@ RTNOTIFY_ASSERT_SIZE(rtnotify_lane, 64);
 RTNOTIFY_ASSERT_SIZE(rtnotify_set_mode, 24);
 RTNOTIFY_ASSERT_SIZE(rtnotify_arm, 16);
 RTNOTIFY_ASSERT_SIZE(rtnotify_read, 48);
+RTNOTIFY_ASSERT_SIZE(rtnotify_ring, 80);
+RTNOTIFY_ASSERT_SIZE(rtnotify_ring_header, 16);
+RTNOTIFY_ASSERT_SIZE(rtnotify_ring_control, 8);
 RTNOTIFY_ASSERT_SIZE(rtnotify_post, 32);
 RTNOTIFY_ASSERT_SIZE(rtnotify_call, 64);
 RTNOTIFY_ASSERT_SIZE(rtnotify_stream_gap, 64);

@@ -18,7 +18,8 @@
 //!   thread runs: one that breaks its promise may be killed. Dispatchers of this crate never do.
 //! - A signal handler must not call into the broker: the thread that it interrupts may hold the lock.
 //! - There are no driver sources, so nobody answers calls.
-//! - Mapping a payload copies it, and so does not keep its share of the quota.
+//! - Mapping a payload copies it, and so does not keep its share of the quota. There are no mapped rings: a read is
+//!   a call of a function.
 //!
 //! # Lock order
 //!

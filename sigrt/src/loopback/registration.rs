@@ -348,7 +348,9 @@ impl Registration {
                 self.ring_all();
                 return Err(match error {
                     HandleError::Invalid => Errno::EINVAL,
-                    HandleError::Stale | HandleError::Busy => Errno::ESTALE,
+                    HandleError::Stale | HandleError::Busy | HandleError::Published => {
+                        Errno::ESTALE
+                    }
                 });
             }
         };
@@ -393,7 +395,7 @@ impl Registration {
         }
         let (claim, offset) = self.machine.claim_handle(handle).map_err(|e| match e {
             HandleError::Invalid => Errno::EINVAL,
-            HandleError::Stale | HandleError::Busy => Errno::ESTALE,
+            HandleError::Stale | HandleError::Busy | HandleError::Published => Errno::ESTALE,
         })?;
         let record = claim.record;
         let payload_len = record.payload_len as usize;

@@ -248,7 +248,8 @@ fn subscriber(backend: &Backend, mode: u32, source: u32) -> Client {
     let mut asked = request(mode);
     (asked.flags, asked.queue_len) = (abi::REG_PREAD_RECORD, SLOTS as u32);
     std::mem::forget(sys::block(&SignalSet::of(&[asked.signo as i32, SIGURG])));
-    let client = backend.open(Access::Read, false);
+    // The index of a mapped ring is written.
+    let client = backend.open(Access::ReadWrite, false);
     client.register_dispatcher(&mut asked).unwrap();
     client.subscribe(source, None).unwrap();
     client
@@ -287,6 +288,28 @@ fn take_batches(client: Client) -> Half {
     })
 }
 
+/// The consumer of a mapped ring: a doorbell, then everything there is, where it is, until there is no more.
+fn take_mapped(client: Client) -> Half {
+    let signals = SignalSet::of(&[request(0).signo as i32]);
+    let mut ring = client.map_ring(0).unwrap();
+    Box::new(move |first, count| {
+        let mut n = first;
+        while n < first + count {
+            sys::take_signal(&signals, None).unwrap();
+            loop {
+                ring.drain(|_, payload| {
+                    check(n, payload);
+                    n += 1;
+                });
+                match client.arm(0) {
+                    Ok(()) => break,
+                    Err(errno) => assert_eq!(errno, Errno::EAGAIN),
+                }
+            }
+        }
+    })
+}
+
 fn drain(client: &Client, buffer: &mut [u8], mut n: u64) -> u64 {
     loop {
         let got = match client.read(buffer) {
@@ -314,10 +337,10 @@ fn rtnotify(backend: &Backend, name: &'static str, mode: u32, batched: bool) -> 
         name,
         consumer: Box::new(move || {
             let client = subscriber(&backend, mode, source);
-            if mode == abi::MODE_PER_EVENT {
-                take_each(client)
-            } else {
-                take_batches(client)
+            match mode {
+                abi::MODE_PER_EVENT => take_each(client),
+                abi::MODE_COALESCED if client.is_kernel() => take_mapped(client),
+                _ => take_batches(client),
             }
         }),
         producer: Box::new(move |_| {
@@ -465,10 +488,21 @@ fn main() -> ExitCode {
     } else {
         (Backend::module(), "module")
     };
+    // There is no ring to map in the loopback: there it is the same with reads.
+    let (mapped, mapped_batched) = if loopback {
+        ("rtnotify coalesced", "rtnotify coalesced, batched write")
+    } else {
+        (
+            "rtnotify mapped ring",
+            "rtnotify mapped ring, batched write",
+        )
+    };
     for (name, mode, batched) in [
         ("rtnotify per event", abi::MODE_PER_EVENT, false),
         ("rtnotify window", abi::MODE_WINDOW, false),
         ("rtnotify window, batched write", abi::MODE_WINDOW, true),
+        (mapped, abi::MODE_COALESCED, false),
+        (mapped_batched, abi::MODE_COALESCED, true),
     ] {
         let way = rtnotify(&backend, name, mode, batched);
         let costs = measure(way, loopback, clock);
