@@ -391,9 +391,12 @@ impl Client {
     fn queue<T>(&self, add: impl FnOnce(&mut Registration) -> T) -> Option<T> {
         let (result, edge) = match &mut self.state.lock().registration {
             Some(registration) => {
-                let was_empty = registration.machine.is_empty();
+                let was_readable = registration.machine.is_readable();
                 let result = add(registration);
-                (Some(result), was_empty && !registration.machine.is_empty())
+                (
+                    Some(result),
+                    !was_readable && registration.machine.is_readable(),
+                )
             }
             None => (None, false),
         };

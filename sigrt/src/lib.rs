@@ -47,7 +47,8 @@
 //! - 64-bit Linux only.
 //! - One way to receive so far: the dispatcher thread. There is no delivery in a real signal handler and no
 //!   `Stream` yet, payloads are copied rather than mapped, and there is one lane (signal number) per
-//!   subscription; [`client::Client`] has several.
+//!   subscription. The layer below has several lanes, maps payloads by their handles, and maps a lane as a
+//!   [`ring`]: see [`client::Client`].
 //! - The loopback serves one process; [`loopback`] lists its other differences.
 //! - A subscription drops what nobody has received when it is dropped itself.
 //!
