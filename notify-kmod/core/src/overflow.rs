@@ -154,9 +154,11 @@ impl<S: Storage> Machine<S> {
     /// Whether losses of this source wait for their place in this lane; later events must not pass them. They
     /// may be those of an earlier subscription that has ended meanwhile.
     pub(super) fn has_pending_gap(&self, sub: &Subscription) -> bool {
-        self.subscriptions
-            .iter()
-            .any(|s| s.source == sub.source && s.lane == sub.lane && s.gap.is_some())
+        self.lanes[sub.lane as usize].is_some_and(|lane| lane.pending_notes > 0)
+            && self
+                .subscriptions
+                .iter()
+                .any(|s| s.source == sub.source && s.lane == sub.lane && s.gap.is_some())
     }
 
     fn has_older_gap(&self, sub: &Subscription, gap: &Gap) -> bool {
@@ -184,6 +186,9 @@ impl<S: Storage> Machine<S> {
     /// alternate between gaps and single events. A gap of the same source that an earlier subscription left
     /// behind goes first.
     pub(super) fn flush_notes_of(&mut self, id: usize) {
+        if !self.subscriptions[id].has_note() {
+            return;
+        }
         let sub = self.subscriptions[id];
         let Some(lane) = &self.lanes[sub.lane as usize] else {
             return;
