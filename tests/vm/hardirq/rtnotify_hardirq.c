@@ -41,7 +41,7 @@ static unsigned int sources = 2;
 module_param(sources, uint, 0444);
 MODULE_PARM_DESC(sources, "Sources to post to, 1 to 4");
 
-static unsigned int period_ns = 100000;
+static unsigned int period_ns = 200000;
 module_param(period_ns, uint, 0644);
 MODULE_PARM_DESC(period_ns, "Time between the end of a post and the next interrupt of that CPU");
 
