@@ -763,11 +763,12 @@ fn described_lines_are_found() {
         for n in 1..=5 {
             chip.set(2, true);
             let event = next(&mut rig);
-            assert_eq!((event.source, event.value), (sources[0].number, Some(n)));
+            let expected = (sources[0].number, Some(2 * n - 1));
+            assert_eq!((event.source, event.value), expected);
             rig.producer.post(sources[0].number, 0, None, &[]).unwrap();
             chip.set(2, false);
             let event = next(&mut rig);
-            assert_eq!(event.source, sources[0].number);
+            assert_eq!((event.source, event.value), (expected.0, Some(2 * n)));
             rig.producer.post(sources[0].number, 0, None, &[]).unwrap();
         }
         for (source, line) in [(sources[1], 3), (sources[2], 5)] {
