@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
@@ -33,7 +34,6 @@ use sigrt::{Delivery, Event, Stats, abi};
 const PAGE_BYTES: u64 = 4096;
 /// Sources of the module's, as these tests load it.
 const SOURCES: usize = 2;
-const PARAMETERS: &str = "/sys/module/rtnotify_hardirq/parameters";
 
 fn check(name: &str, test: fn(&Backend)) {
     isolated(name, &Backend::module(), test);
@@ -44,6 +44,8 @@ struct Posters {
     /// Numbers of its sources.
     sources: [u32; SOURCES],
     client: Client,
+    /// Its parameters.
+    parameters: &'static Path,
 }
 
 impl Posters {
@@ -60,18 +62,22 @@ impl Posters {
             let found = all.iter().find(|info| name_of(info) == name);
             found.expect("a source of the module").number
         });
-        Self { sources, client }
+        Self {
+            sources,
+            client,
+            parameters: Path::new("/sys/module/rtnotify_hardirq/parameters"),
+        }
     }
 
     /// Starts to post, on every CPU.
     fn start(&self) {
-        fs::write(format!("{PARAMETERS}/run"), "1").unwrap();
+        fs::write(self.parameters.join("run"), "1").unwrap();
     }
 
     /// Waits until every CPU has posted as many as it was told to.
     fn wait(&self) {
         eventually("everything is posted", || {
-            fs::read_to_string(format!("{PARAMETERS}/run"))
+            fs::read_to_string(self.parameters.join("run"))
                 .unwrap()
                 .trim()
                 == "0"
@@ -80,7 +86,7 @@ impl Posters {
 
     /// Stops posting; nothing is posted when this returns.
     fn stop(&self) {
-        fs::write(format!("{PARAMETERS}/run"), "0").unwrap();
+        fs::write(self.parameters.join("run"), "0").unwrap();
     }
 
     fn info(&self, which: usize) -> abi::SourceInfo {
@@ -104,7 +110,7 @@ impl Posters {
     /// posted, and how many times a subscriber refused one.
     #[track_caller]
     fn settle(&self) -> (u64, u64) {
-        let state = fs::read_to_string(format!("{PARAMETERS}/state")).unwrap();
+        let state = fs::read_to_string(self.parameters.join("state")).unwrap();
         let number = |key: &str| word(&state, key).unwrap().parse::<u64>().unwrap();
         assert_eq!(number("failed"), 0, "{state}");
         assert_eq!(number("outside"), 0, "not in a hard interrupt: {state}");
@@ -228,7 +234,7 @@ impl Account {
     /// Reads and books once, all that a small queue holds; whether nothing was queued.
     #[track_caller]
     fn read(&mut self, client: &Client) -> bool {
-        let mut buffer = [0; 1 << 16];
+        let mut buffer = vec![0; 1 << 16];
         match client.read(&mut buffer) {
             Ok(got) => {
                 sigrt::parse_frames(&buffer[..got]).for_each(|d| self.book(&d));
@@ -657,12 +663,14 @@ fn payloads_are_mapped() {
         }
         posters.stop();
         // What is left, among which are holes where an event was taken by its handle.
-        let mut buffer = [0; 1 << 16];
+        let mut buffer = vec![0; 1 << 16];
         let end = loop {
             match client.read(&mut buffer) {
                 Ok(got) => sigrt::parse_frames(&buffer[..got])
                     .filter_map(Delivery::event)
-                    .for_each(|event| drop(identify(&event))),
+                    .for_each(|event| {
+                        identify(&event);
+                    }),
                 Err(errno) => break errno,
             }
         };
