@@ -7,6 +7,11 @@
  *	modprobe rtnotify_lines irq=47,48 irq_name=pump,valve irq_trigger=1,1
  *	modprobe rtnotify_lines gpio=gpio-sim.0-node0:3 gpio_name=door
  *
+ * or for the description of the machine, in which a device is named "rtnotify-line" (a board file) or compatible
+ * with "rtnotify,line" (a device tree). Each of its interrupts and each of its GPIO lines is a source, named
+ * after the device. A level-triggered interrupt is masked there as with irq_mask=1, without which it would
+ * never end.
+ *
  * An interrupt line posts an event per interrupt, whose value is the number of interrupts so far. With
  * irq_mask=1 the line is masked by each interrupt until somebody writes to the source; that is what a
  * level-triggered line needs, whose device only the process knows how to silence. A masked line cannot be
@@ -30,8 +35,12 @@
 #include <linux/gpio/consumer.h>
 #include <linux/gpio/machine.h>
 #include <linux/interrupt.h>
+#include <linux/irq.h>
 #include <linux/ktime.h>
+#include <linux/mod_devicetable.h>
 #include <linux/module.h>
+#include <linux/platform_device.h>
+#include <linux/property.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -111,8 +120,16 @@ static char *gpio_name[MAX_LINES];
 module_param_array(gpio_name, charp, NULL, 0444);
 MODULE_PARM_DESC(gpio_name, "Names of these sources (default: LABEL:OFFSET)");
 
-static struct line *lines;
-static unsigned int line_count;
+/* The lines of one device, or of the parameters. */
+struct line_set {
+	unsigned int room;
+	/* Those that lines_stop() has to see to. */
+	unsigned int count;
+	struct line lines[] __counted_by(room);
+};
+
+/* Those of the parameters, and on whose behalf GPIO lines are asked for. */
+static struct line_set *lines;
 static struct faux_device *consumer;
 
 static void line_post(struct line *line, u16 kind, u64 value, u64 time_ns)
@@ -289,14 +306,30 @@ static int irq_start(struct line *line, unsigned int index)
 	return line_start(line, irq_name[index] ?: name, irq_handler, NULL, flags);
 }
 
-static int gpio_start(struct line *line, unsigned int index)
+/* Makes a source of @desc, which from now on is @line's, also if this fails. */
+static int gpio_start(struct line *line, struct gpio_desc *desc, const char *name)
+{
+	int ret;
+
+	line->gpio = desc;
+	ret = gpiod_get_value_cansleep(desc);
+	if (ret < 0)
+		return ret;
+	line->level = ret;
+	line->irq = gpiod_to_irq(desc);
+	if (line->irq < 0)
+		return line->irq;
+	return line_start(line, name, gpio_handler, gpio_thread,
+			  IRQF_TRIGGER_RISING | IRQF_TRIGGER_FALLING);
+}
+
+static int gpio_find(struct line *line, unsigned int index)
 {
 	struct gpiod_lookup_table *table;
 	struct gpio_desc *desc;
 	char label[NAME_LEN];
 	unsigned int offset;
 	char *colon;
-	int ret;
 
 	if (strscpy(label, gpio[index]) < 0)
 		return -EINVAL;
@@ -319,25 +352,24 @@ static int gpio_start(struct line *line, unsigned int index)
 		/* There may be such a chip later, but nothing waits for it. */
 		return PTR_ERR(desc) == -EPROBE_DEFER ? -ENODEV : PTR_ERR(desc);
 	}
-	line->gpio = desc;
-
-	ret = gpiod_get_value_cansleep(desc);
-	if (ret < 0)
-		return ret;
-	line->level = ret;
-	line->irq = gpiod_to_irq(desc);
-	if (line->irq < 0)
-		return line->irq;
-	return line_start(line, gpio_name[index] ?: gpio[index], gpio_handler, gpio_thread,
-			  IRQF_TRIGGER_RISING | IRQF_TRIGGER_FALLING);
+	return gpio_start(line, desc, gpio_name[index] ?: gpio[index]);
 }
 
-static void lines_stop(void)
+static struct line_set *lines_alloc(unsigned int room)
+{
+	struct line_set *set = kvzalloc_flex(*set, lines, room);
+
+	if (set)
+		set->room = room;
+	return set;
+}
+
+static void lines_stop(struct line_set *set)
 {
 	unsigned int i;
 
-	for (i = 0; i < line_count; i++) {
-		struct line *line = &lines[i];
+	for (i = 0; i < set->count; i++) {
+		struct line *line = &set->lines[i];
 
 		if (line->requested)
 			free_irq(line->irq, line);
@@ -345,9 +377,100 @@ static void lines_stop(void)
 		if (line->gpio)
 			gpiod_put(line->gpio);
 	}
+	kvfree(set);
+}
+
+static int device_irq_start(struct platform_device *device, struct line *line, unsigned int index,
+			    const char *name)
+{
+	u32 trigger;
+
+	line->irq = platform_get_irq(device, index);
+	if (line->irq < 0)
+		return line->irq;
+	trigger = irq_get_trigger_type(line->irq);
+	line->mask = irq_mask || trigger & IRQ_TYPE_LEVEL_MASK;
+	return line_start(line, name, irq_handler, NULL, trigger);
+}
+
+static int device_gpio_start(struct device *device, struct line *line, unsigned int index,
+			     const char *name)
+{
+	struct gpio_desc *desc = gpiod_get_index(device, NULL, index, GPIOD_IN);
+
+	if (IS_ERR(desc))
+		return PTR_ERR(desc);
+	return gpio_start(line, desc, name);
+}
+
+static int lines_probe(struct platform_device *device)
+{
+	int irqs = platform_irq_count(device);
+	int gpios = gpiod_count(&device->dev, NULL);
+	struct line_set *set;
+	unsigned int total;
+	int ret = 0;
+
+	if (irqs < 0)
+		return irqs;
+	/* Most errors mean that there are none. */
+	if (gpios == -EPROBE_DEFER)
+		return gpios;
+	total = irqs + max(gpios, 0);
+	if (!total)
+		return dev_err_probe(&device->dev, -ENODEV, "no interrupt and no GPIO line\n");
+	set = lines_alloc(total);
+	if (!set)
+		return -ENOMEM;
+	while (set->count < total && !ret) {
+		unsigned int index = set->count++;
+		struct line *line = &set->lines[index];
+		char name[NAME_LEN];
+
+		if (total == 1)
+			ret = strscpy(name, dev_name(&device->dev));
+		else
+			ret = snprintf(name, sizeof(name), "%s:%u", dev_name(&device->dev), index);
+		if (ret < 0 || ret >= sizeof(name))
+			ret = -EINVAL;
+		else if (index < irqs)
+			ret = device_irq_start(device, line, index, name);
+		else
+			ret = device_gpio_start(&device->dev, line, index - irqs, name);
+	}
+	if (ret) {
+		lines_stop(set);
+		return dev_err_probe(&device->dev, ret, "its lines\n");
+	}
+	platform_set_drvdata(device, set);
+	return 0;
+}
+
+static void lines_remove(struct platform_device *device)
+{
+	lines_stop(platform_get_drvdata(device));
+}
+
+static const struct of_device_id lines_compatible[] = {
+	{ .compatible = "rtnotify,line" },
+	{ }
+};
+MODULE_DEVICE_TABLE(of, lines_compatible);
+
+static struct platform_driver lines_driver = {
+	.probe = lines_probe,
+	.remove = lines_remove,
+	.driver = {
+		.name = "rtnotify-line",
+		.of_match_table = lines_compatible,
+	},
+};
+
+static void parameters_stop(void)
+{
+	lines_stop(lines);
 	if (consumer)
 		faux_device_destroy(consumer);
-	kvfree(lines);
 }
 
 static int __init lines_init(void)
@@ -359,7 +482,7 @@ static int __init lines_init(void)
 		pr_err("a shared line cannot be masked\n");
 		return -EINVAL;
 	}
-	lines = kvzalloc_objs(*lines, irq_count + gpio_count);
+	lines = lines_alloc(irq_count + gpio_count);
 	if (!lines)
 		return -ENOMEM;
 	if (gpio_count) {
@@ -370,21 +493,26 @@ static int __init lines_init(void)
 		}
 	}
 	for (i = 0; i < irq_count && !ret; i++)
-		ret = irq_start(&lines[line_count++], i);
+		ret = irq_start(&lines->lines[lines->count++], i);
 	for (i = 0; i < gpio_count && !ret; i++)
-		ret = gpio_start(&lines[line_count++], i);
+		ret = gpio_find(&lines->lines[lines->count++], i);
+	/* A device whose lines cannot be had is reported, and no reason not to load. */
+	if (!ret)
+		ret = platform_driver_register(&lines_driver);
 	if (ret)
-		lines_stop();
+		parameters_stop();
 	return ret;
 }
 module_init(lines_init);
 
 static void __exit lines_exit(void)
 {
-	lines_stop();
+	platform_driver_unregister(&lines_driver);
+	parameters_stop();
 }
 module_exit(lines_exit);
 
 MODULE_AUTHOR("The rtnotify authors");
 MODULE_DESCRIPTION("Interrupt and GPIO lines as rtnotify sources");
+MODULE_ALIAS("platform:rtnotify-line");
 MODULE_LICENSE("GPL");

@@ -3,8 +3,9 @@
 //! Sources of the kernel: calls to drivers, interrupt lines, GPIO lines.
 //!
 //! The edu device computes factorials and interrupts. Lines are those of a simulated GPIO chip, whose levels
-//! are set through sysfs; `rtnotify_lines` is loaded with them as its parameters. So every test has a process of
-//! its own and no other runs meanwhile: the guest's runner starts one test program per test.
+//! are set through sysfs; `rtnotify_lines` is loaded with them as its parameters, or finds them described by
+//! the module `tests/vm/board`. So every test has a process of its own and no other runs meanwhile: the guest's
+//! runner starts one test program per test.
 
 use std::ffi::{CStr, CString};
 use std::fs;
@@ -688,6 +689,124 @@ fn shared_interrupt_lines_are_listened_to() {
             let event = next(&mut rig);
             assert_eq!(event.value, Some(n));
         }
+    });
+}
+
+/// A device as a board file describes it, until dropped.
+struct Board;
+
+impl Board {
+    fn load(parameters: &str) -> Self {
+        let file = module_file("RTNOTIFY_BOARD_KO");
+        let text = CString::new(parameters).unwrap();
+        raw::load_module_with(file.as_fd(), &text)
+            .unwrap_or_else(|errno| panic!("{parameters}: {errno}"));
+        Self
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        unload(c"rtnotify_board");
+    }
+}
+
+fn names(client: &Client) -> Vec<String> {
+    client.sources().unwrap().iter().map(name_of).collect()
+}
+
+/// The lines of a device named `rtnotify-line` are sources as long as there are both the device and the driver.
+#[test]
+fn described_lines_are_found() {
+    check("described_lines_are_found", |backend| {
+        let chip = Chip::new();
+        let (number, _input) = chip.interrupt(2);
+        let mut rig = Rig::window(backend);
+
+        // The driver comes first, the device has one line.
+        let lines = Lines::load("");
+        let board = Board::load(&format!("irq={number} trigger=1"));
+        let source = find(&rig.producer, "rtnotify-line");
+        assert_eq!(source.flags, abi::SOURCE_CALLABLE, "edges need no mask");
+        rig.subscriber.subscribe(source.number, None).unwrap();
+        for n in 1..=20 {
+            let before = now();
+            chip.set(2, true);
+            let after = now();
+            let event = next(&mut rig);
+            assert_eq!((event.kind, event.value), (0, Some(n)));
+            let time = event.time.as_nanos() as u64;
+            assert!((before..=after).contains(&time), "{before} {time} {after}");
+            chip.set(2, false);
+        }
+        assert_eq!(rig.drain(), 0, "falling edges are not in the description");
+        drop(board);
+        rig.drain();
+        assert_eq!(rig.ledger.ended, 1, "the source goes with its device");
+        assert!(!names(&rig.producer).contains(&"rtnotify-line".to_owned()));
+        drop(lines);
+
+        // The device comes first, and has three: interrupts are counted before GPIO lines.
+        let parameters = format!(
+            "id=7 irq={number} trigger=3 gpio={} line=3,5 active_low=1",
+            chip.label
+        );
+        let _board = Board::load(&parameters);
+        let lines = Lines::load("irq_mask=1");
+        let name = |index: u32| format!("rtnotify-line.7:{index}");
+        let sources = [0, 1, 2].map(|index| find(&rig.producer, &name(index)));
+        let both = abi::SOURCE_CALLABLE | abi::SOURCE_WRITABLE;
+        assert_eq!(sources[0].flags, both, "to be acknowledged");
+        for source in sources {
+            rig.subscriber.subscribe(source.number, None).unwrap();
+        }
+        for n in 1..=5 {
+            chip.set(2, true);
+            let event = next(&mut rig);
+            let expected = (sources[0].number, Some(2 * n - 1));
+            assert_eq!((event.source, event.value), expected);
+            rig.producer.post(sources[0].number, 0, None, &[]).unwrap();
+            chip.set(2, false);
+            let event = next(&mut rig);
+            assert_eq!((event.source, event.value), (expected.0, Some(2 * n)));
+            rig.producer.post(sources[0].number, 0, None, &[]).unwrap();
+        }
+        for (source, line) in [(sources[1], 3), (sources[2], 5)] {
+            for level in [true, false] {
+                chip.set(line, level);
+                let event = next(&mut rig);
+                assert_eq!(event.source, source.number);
+                // What is low is active.
+                assert_eq!(event.value, Some(u64::from(!level)));
+            }
+        }
+        rig.settle();
+        drop(lines);
+        rig.settle();
+        assert_eq!(rig.ledger.ended, 4, "sources go with their driver");
+    });
+}
+
+/// A device whose lines cannot be had makes no source and keeps nothing, and others are not affected.
+#[test]
+fn described_lines_that_are_taken_are_refused() {
+    check("described_lines_that_are_taken_are_refused", |backend| {
+        let chip = Chip::new();
+        let client = backend.open(Access::Write, false);
+        let _lines = Lines::load(&format!("gpio={}:3 gpio_name=door", chip.label));
+        let before = names(&client);
+        // The second line is taken, so the first is given back.
+        for _ in 0..2 {
+            let board = Board::load(&format!("gpio={} line=1,3", chip.label));
+            assert_eq!(names(&client), before);
+            drop(board);
+        }
+        let board = Board::load("");
+        assert_eq!(names(&client), before, "a device without lines");
+        drop(board);
+        let _board = Board::load(&format!("gpio={} line=1", chip.label));
+        let source = find(&client, "rtnotify-line").number;
+        assert_eq!(line_call(&client, source, LINE_NOW, None).unwrap().1, 0);
     });
 }
 

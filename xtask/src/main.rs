@@ -184,6 +184,7 @@ impl VmArgs {
             memory: self.mem.clone(),
             append: self.append.clone(),
             timeout: self.timeout.map(Duration::from_secs),
+            at_hand: Vec::new(),
         }
     }
 }
@@ -211,7 +212,10 @@ fn act(action: Action) -> Result<u8> {
         }
         Action::Module { kernel, clippy } => {
             let kernel = kernel::provide(kernel.flavor(), kernel.source.as_deref())?;
-            for folder in [module::PRODUCT, module::SPLAT] {
+            let folders = [module::PRODUCT, module::SPLAT].into_iter();
+            // The others use the product's symbols, which Clippy does not make.
+            let others = module::FOR_TESTS.into_iter().filter(|_| !clippy);
+            for folder in folders.chain(others) {
                 for module in module::provide(&kernel, folder, clippy)? {
                     println!("{}", module.display());
                 }

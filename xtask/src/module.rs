@@ -14,10 +14,24 @@ use crate::run::long;
 pub(crate) const PRODUCT: &str = "notify-kmod";
 /// The test-only module that provokes kernel reports.
 pub(crate) const SPLAT: &str = "tests/vm/splat";
+/// Test-only modules that tests in the guest load themselves.
+pub(crate) const FOR_TESTS: [&str; 2] = ["tests/vm/hardirq", "tests/vm/board"];
+/// What drivers in other folders include of the product.
+const PRODUCER_HEADER: &str = "notify-kmod/include/rtnotify_producer.h";
+
+/// Builds or reuses the modules of [`FOR_TESTS`], and the product before, whose symbols they use.
+pub(crate) fn provide_for_tests(kernel: &Kernel) -> Result<Vec<PathBuf>> {
+    provide(kernel, PRODUCT, false)?;
+    let mut modules = Vec::new();
+    for source in FOR_TESTS {
+        modules.extend(provide(kernel, source, false)?);
+    }
+    Ok(modules)
+}
 
 /// Builds or reuses the modules in folder `source` of the work tree; the `.ko`
 /// files in the order in which they are to be loaded. With `clippy`, checks with
-/// Clippy instead of compiling for use.
+/// Clippy instead of compiling for use. Those of [`FOR_TESTS`] need the product built.
 pub(crate) fn provide(kernel: &Kernel, source: &str, clippy: bool) -> Result<Vec<PathBuf>> {
     let from = paths::clean_root().join(source);
     if !from.join("Kbuild").exists() && !from.join("Makefile").exists() {
@@ -42,6 +56,15 @@ pub(crate) fn provide(kernel: &Kernel, source: &str, clippy: bool) -> Result<Vec
             fs::read(&path).with_context(|| path.display().to_string())?,
         );
     }
+    let symbols = FOR_TESTS
+        .contains(&source)
+        .then(|| base.join(PRODUCT).join("out/Module.symvers"));
+    if let Some(symbols) = &symbols {
+        for path in [symbols, &paths::clean_root().join(PRODUCER_HEADER)] {
+            let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+            key.add(&path.to_string_lossy(), bytes);
+        }
+    }
     let id = key.id();
     if cache::stamp(&directory).as_deref() == Some(&*id) {
         return modules(&out);
@@ -63,6 +86,9 @@ pub(crate) fn provide(kernel: &Kernel, source: &str, clippy: bool) -> Result<Vec
         .arg(format!("MO={}", out.display()))
         // Warnings are errors.
         .args(["W=1", "KCFLAGS=-Werror", "KRUSTFLAGS=-Dwarnings"]);
+    if let Some(symbols) = &symbols {
+        command.arg(format!("KBUILD_EXTRA_SYMBOLS={}", symbols.display()));
+    }
     if clippy {
         command.arg("CLIPPY=1");
     }

@@ -221,6 +221,7 @@ fn guest_tests(kernel: &Kernel, modules: &[PathBuf], tally: &mut Tally) -> Resul
     // The watchdogs inside bound every test; this one is for the guest itself.
     let machine = Machine {
         timeout: Some(total.min(Duration::from_mins(40))),
+        at_hand: module::provide_for_tests(kernel)?,
         ..Machine::default()
     };
     let mut counts = GuestCounts::default();

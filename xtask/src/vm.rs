@@ -42,6 +42,8 @@ pub(crate) struct Machine {
     pub(crate) memory: String,
     pub(crate) append: String,
     pub(crate) timeout: Option<Duration>,
+    /// Modules that are not loaded, but named to the command like those that are.
+    pub(crate) at_hand: Vec<PathBuf>,
 }
 
 impl Default for Machine {
@@ -53,6 +55,7 @@ impl Default for Machine {
             memory: "1G".to_owned(),
             append: String::new(),
             timeout: None,
+            at_hand: Vec::new(),
         }
     }
 }
@@ -155,7 +158,7 @@ pub(crate) fn boot(
     let interactive = ours && terminal::is_interactive();
     let run = Run {
         argv,
-        env: environment(modules),
+        env: environment(modules.iter().chain(&machine.at_hand)),
         cwd: std::env::current_dir()?,
         terminal: interactive.then(terminal::size),
         modules: modules
@@ -441,7 +444,7 @@ fn read_input(interactive: bool, events: Sender<Event>) {
 /// What of our environment the command sees, and where the modules are: the file
 /// of `rtnotify_edu` is in `RTNOTIFY_EDU_KO`, and so on, for tests that unload and
 /// load them.
-fn environment(modules: &[PathBuf]) -> Vec<OsString> {
+fn environment<'a>(modules: impl Iterator<Item = &'a PathBuf>) -> Vec<OsString> {
     let names = [
         "PATH", "HOME", "USER", "LOGNAME", "LANG", "TERM", "CI", "NO_COLOR", "SHELL",
     ];
@@ -608,6 +611,7 @@ pub(crate) fn command(
     let kernel = crate::kernel::provide(flavor, source)?;
     let modules = crate::module::provide(&kernel, crate::module::PRODUCT, false)?;
     let mut machine = machine.clone();
+    machine.at_hand = crate::module::provide_for_tests(&kernel)?;
     if machine.timeout.is_none() && !interactive {
         machine.timeout = Some(DEFAULT_TIMEOUT);
     }
