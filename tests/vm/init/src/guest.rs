@@ -113,32 +113,32 @@ fn mount_host() -> Result<(), String> {
         fs::create_dir(directory).map_err(|error| format!("{directory}: {error}"))?;
     }
     let options = "lowerdir=/host,upperdir=/layer/upper,workdir=/layer/work";
-    mount("overlay", "/root", "overlay", none, options)?;
+    mount("overlay", "/sysroot", "overlay", none, options)?;
 
-    mount("proc", "/root/proc", "proc", none, "")?;
-    mount("sysfs", "/root/sys", "sysfs", none, "")?;
-    mount("devtmpfs", "/root/dev", "devtmpfs", none, "")?;
+    mount("proc", "/sysroot/proc", "proc", none, "")?;
+    mount("sysfs", "/sysroot/sys", "sysfs", none, "")?;
+    mount("devtmpfs", "/sysroot/dev", "devtmpfs", none, "")?;
     mount(
         "devpts",
-        "/root/dev/pts",
+        "/sysroot/dev/pts",
         "devpts",
         none,
         "ptmxmode=0666,mode=0620,gid=5",
     )?;
-    mount("tmpfs", "/root/dev/shm", "tmpfs", none, "mode=1777")?;
-    mount("mqueue", "/root/dev/mqueue", "mqueue", none, "")?;
-    mount("debugfs", "/root/sys/kernel/debug", "debugfs", none, "")?;
-    mount("tmpfs", "/root/run", "tmpfs", none, "mode=0755")?;
+    mount("tmpfs", "/sysroot/dev/shm", "tmpfs", none, "mode=1777")?;
+    mount("mqueue", "/sysroot/dev/mqueue", "mqueue", none, "")?;
+    mount("debugfs", "/sysroot/sys/kernel/debug", "debugfs", none, "")?;
+    mount("tmpfs", "/sysroot/run", "tmpfs", none, "mode=0755")?;
     for (link, target) in [
         ("fd", "/proc/self/fd"),
         ("stdin", "/proc/self/fd/0"),
         ("stdout", "/proc/self/fd/1"),
         ("stderr", "/proc/self/fd/2"),
     ] {
-        let _ = std::os::unix::fs::symlink(target, Path::new("/root/dev").join(link));
+        let _ = std::os::unix::fs::symlink(target, Path::new("/sysroot/dev").join(link));
     }
 
-    std::env::set_current_dir("/root").map_err(|error| format!("/root: {error}"))?;
+    std::env::set_current_dir("/sysroot").map_err(|error| format!("/sysroot: {error}"))?;
     rustix::mount::mount_move(".", "/").map_err(|error| format!("moving the root: {error}"))?;
     rustix::process::chroot(".").map_err(|error| format!("chroot: {error}"))?;
     std::env::set_current_dir("/").map_err(|error| format!("/: {error}"))?;
