@@ -6,7 +6,8 @@
 //! open file) and has neither `poll` nor `flush`; hence a table of our own.
 
 use super::{
-    abi, client::Client, error, ffi, inspect, ioctl, mapping::Mapping, memory::Memory, source,
+    abi, client::Client, error, ffi, inspect, ioctl, mapping::Mapping, memory::Memory,
+    source::{self, Source},
 };
 use core::{mem::MaybeUninit, pin::Pin};
 use kernel::{
@@ -200,9 +201,11 @@ fn write_posts(buffer: UserPtr, len: usize, nonblock: bool) -> Result<usize> {
     if rest.is_empty() {
         return Err(EINVAL);
     }
+    let mut sources = Lookup(None);
     while !rest.is_empty() {
         let (post, payload, next) = split_post(rest)?;
-        source::find(post.source)?.check_write(&post, payload.len())?;
+        let source = sources.find(post.source)?;
+        source.check_write(&post, payload.len())?;
         rest = next;
     }
 
@@ -210,7 +213,8 @@ fn write_posts(buffer: UserPtr, len: usize, nonblock: bool) -> Result<usize> {
     while !rest.is_empty() {
         let (post, payload, next) = split_post(rest)?;
         let value = (post.flags & abi::POST_VALUE != 0).then_some(post.value);
-        let result = source::find(post.source)
+        let result = sources
+            .find(post.source)
             .and_then(|source| source.write(post.kind, value, payload, nonblock));
         if let Err(e) = result {
             let done = bytes.len() - rest.len();
@@ -219,6 +223,22 @@ fn write_posts(buffer: UserPtr, len: usize, nonblock: bool) -> Result<usize> {
         rest = next;
     }
     Ok(bytes.len())
+}
+
+/// Finds sources by number; most batches are for one source, which is looked up once.
+struct Lookup(Option<Arc<Source>>);
+
+impl Lookup {
+    /// # Errors
+    ///
+    /// `ENOENT`.
+    fn find(&mut self, number: u32) -> Result<&Source> {
+        let found = match self.0.take() {
+            Some(source) if source.number == number => source,
+            _ => source::find(number)?,
+        };
+        Ok(self.0.insert(found))
+    }
 }
 
 /// The first message of a batch, its payload, and what follows.
