@@ -12,6 +12,7 @@ use super::{
     arena::{Arena, PAGE},
     client::Client,
     ffi,
+    handle::pack,
     pool::Pin,
 };
 use kernel::{
@@ -70,6 +71,12 @@ impl Mapping {
         let (mut handle, mut len) = (0, 0);
         // SAFETY: The area is valid by the caller's promise; the outputs are ours.
         to_result(unsafe { ffi::rtnotify_map_check(vma, &mut handle, &mut len) })?;
+        let is_payload = handle >= pack(1);
+        if is_payload {
+            // Whatever the handle names.
+            // SAFETY: The area is valid.
+            to_result(unsafe { ffi::rtnotify_map_read_only(vma) })?;
+        }
         let mapping = Arc::new(
             Self {
                 client: client.into(),
@@ -77,10 +84,10 @@ impl Mapping {
             },
             GFP_KERNEL_ACCOUNT,
         )?;
-        let (start, is_payload) = match &mapping.memory {
-            Memory::Copy(arena) => (arena.address(0), true),
-            Memory::Pinned { arena, offset, .. } => (arena.address(*offset), true),
-            Memory::Whole(arena) | Memory::Control(arena) => (arena.address(0), false),
+        let start = match &mapping.memory {
+            Memory::Pinned { arena, offset, .. } => arena.address(*offset),
+            Memory::Copy(arena) => arena.address(0),
+            Memory::Whole(arena) | Memory::Control(arena) => arena.address(0),
         };
         to_result(match &mapping.memory {
             // SAFETY: The area is valid.
