@@ -711,6 +711,8 @@ impl Client {
             .with_registration(|registration| Ok(registration.sync()))
             .unwrap_or(false)
         {}
+        // The lanes share their quota, so a producer may wait for what a ring has given back.
+        self.changed(&mut self.state.lock());
     }
 
     /// Publishes a lane to a ring, and says where to map it; see `docs/abi.md`.
