@@ -44,7 +44,7 @@ use rtnotify_core::machine::{Counters, Event, SubscriptionId};
 use crate::client::{Access, Readiness};
 use crate::sys;
 use clockwork::Clockwork;
-use registration::Registration;
+use registration::{NewLane, Registration};
 
 /// Sources that one broker holds at most.
 const MAX_SOURCES: usize = 1024;
@@ -194,6 +194,15 @@ impl State {
             .get_mut(&client)
             .and_then(|c| c.registration.as_mut())
             .ok_or(Errno::ENOTCONN)
+    }
+
+    /// The client, which must not be registered.
+    fn unregistered(&mut self, client: u64) -> Result<&mut ClientState, Errno> {
+        match self.clients.get_mut(&client) {
+            None => Err(Errno::ENODEV),
+            Some(client) if client.registration.is_some() => Err(Errno::EBUSY),
+            Some(client) => Ok(client),
+        }
     }
 
     /// Delivers one event to every subscriber of a source that exists.
@@ -347,14 +356,11 @@ impl Connection {
         dispatcher: bool,
     ) -> Result<(), Errno> {
         self.may_read()?;
+        self.shared.lock().unregistered(self.id)?;
+        // Without the lock: this can wait for a thread to come to rest.
+        let registration = Registration::new(request, sys::gettid(), dispatcher)?;
         let mut state = self.shared.lock();
-        let Some(client) = state.clients.get_mut(&self.id) else {
-            return Err(Errno::ENODEV);
-        };
-        if client.registration.is_some() {
-            return Err(Errno::EBUSY);
-        }
-        client.registration = Some(Registration::new(request, sys::gettid(), dispatcher)?);
+        state.unregistered(self.id)?.registration = Some(registration);
         if let Err(error) = self.clockwork(&mut state) {
             state.unregister(self.id)?;
             return Err(error);
@@ -370,9 +376,11 @@ impl Connection {
     }
 
     pub(crate) fn add_lane(&self, request: &mut abi::Lane, dispatcher: bool) -> Result<(), Errno> {
+        self.shared.lock().registration(self.id)?;
+        // As above.
+        let lane = NewLane::new(request, sys::gettid(), dispatcher)?;
         let mut state = self.shared.lock();
-        let registration = state.registration(self.id)?;
-        registration.add_lane(request, sys::gettid(), dispatcher)?;
+        state.registration(self.id)?.add_lane(lane)?;
         // Started by registering.
         if let Some(clockwork) = &state.clockwork {
             clockwork.wake();

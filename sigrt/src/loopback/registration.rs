@@ -2,7 +2,8 @@
 
 //! One registration: the shared state machine, the memory it works in, and the threads it rings for.
 //!
-//! Runs under the broker's lock. Posting allocates nothing.
+//! Runs under the broker's lock, but for making a registration or a lane, which looks at threads and can
+//! block for a moment. Posting allocates nothing.
 
 mod stream;
 
@@ -37,6 +38,44 @@ impl Storage for Heap {
     type Slots = Vec<Slot>;
     type Units = Vec<Unit>;
     type Subscriptions = Vec<Subscription>;
+}
+
+/// A lane that is ready to be added.
+pub(super) struct NewLane {
+    config: LaneConfig,
+    ringer: Ringer,
+}
+
+impl NewLane {
+    /// Checks and completes `request`; see [`Registration::new`].
+    pub(super) fn new(
+        request: &mut abi::Lane,
+        caller: Tid,
+        dispatcher: bool,
+    ) -> Result<Self, Errno> {
+        if request.flags != 0 || request.reserved0 != 0 || request.reserved != [0; 3] {
+            return Err(Errno::EINVAL);
+        }
+        let signo = check_signal(request.signo)?;
+        let config = LaneConfig::from_request(
+            request.signo,
+            request.mode,
+            request.window,
+            request.queue_len,
+            request.policy,
+        )
+        .ok_or(Errno::EINVAL)?;
+        let ringer = Ringer::new(
+            signo,
+            request.target_tid,
+            request.failover_tid,
+            caller,
+            dispatcher,
+        )?;
+        request.window = config.window;
+        request.queue_len = config.queue_len;
+        Ok(Self { config, ringer })
+    }
 }
 
 pub(super) struct Registration {
@@ -150,39 +189,13 @@ impl Registration {
         })
     }
 
-    /// Adds a lane; see [`Registration::new`].
-    pub(super) fn add_lane(
-        &mut self,
-        request: &mut abi::Lane,
-        caller: Tid,
-        dispatcher: bool,
-    ) -> Result<(), Errno> {
-        if request.flags != 0 || request.reserved0 != 0 || request.reserved != [0; 3] {
-            return Err(Errno::EINVAL);
-        }
-        let signo = check_signal(request.signo)?;
-        let lane = LaneConfig::from_request(
-            request.signo,
-            request.mode,
-            request.window,
-            request.queue_len,
-            request.policy,
-        )
-        .ok_or(Errno::EINVAL)?;
-        let ringer = Ringer::new(
-            signo,
-            request.target_tid,
-            request.failover_tid,
-            caller,
-            dispatcher,
-        )?;
-        self.machine.add_lane(lane).map_err(|e| match e {
+    /// Adds a lane.
+    pub(super) fn add_lane(&mut self, lane: NewLane) -> Result<(), Errno> {
+        self.machine.add_lane(lane.config).map_err(|e| match e {
             LaneError::Exists => Errno::EEXIST,
             LaneError::TooMany | LaneError::Capacity => Errno::ENOSPC,
         })?;
-        self.ringers.push(ringer);
-        request.window = lane.window;
-        request.queue_len = lane.queue_len;
+        self.ringers.push(lane.ringer);
         Ok(())
     }
 

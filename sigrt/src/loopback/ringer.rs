@@ -2,7 +2,7 @@
 
 //! Who is rung for a lane, and what is known of the doorbells sent.
 //!
-//! Runs under the broker's lock.
+//! Runs under the broker's lock, but for [`Ringer::new`], which can block for a moment.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -29,10 +29,10 @@ pub(super) struct Ringer {
     known_pending: bool,
 }
 
-/// A thread that may be rung for.
+/// A thread that may be rung for. Call it without the broker's lock.
 fn target(tid: Tid, signo: i32) -> Result<Target, Errno> {
     let target = Target::open(tid)?;
-    if !target.accepts(signo)? {
+    if !target.promises(signo)? {
         return Err(Errno::EINVAL);
     }
     Ok(target)

@@ -4,12 +4,14 @@
 //!
 //! The module looks into the task itself; userspace reads `/proc/self/task/TID/status`. The file is opened
 //! once, at registration: it stays bound to that very thread, so a number used again is not mistaken for it.
-//! Runs under the broker's lock; never blocks.
+//! Runs under the broker's lock and never blocks, but for [`Target::promises`], which runs before that is taken.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
@@ -33,6 +35,18 @@ impl Signals {
         self.pending & bit(signo) != 0
     }
 }
+
+/// What can be seen of a thread's way with a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Accepts {
+    Yes,
+    No,
+    /// It neither blocks nor handles it at this moment, which may be one within a system call that takes it.
+    Unknown,
+}
+
+/// Longest time that registering waits for a thread to be seen at rest.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 fn bit(signo: i32) -> u64 {
     1 << (signo - 1)
@@ -70,38 +84,60 @@ impl Target {
         parse(&text[..len]).ok_or(Errno::ESRCH)
     }
 
-    /// Whether `signo` would be queued or handled, rather than ignored or deadly; `ESRCH` when the thread has
-    /// exited.
+    /// Whether `signo` would be queued or handled, rather than ignored or deadly, as far as can be seen now;
+    /// `ESRCH` when the thread has exited.
     ///
     /// While a thread waits in `sigtimedwait`, the kernel does not count the signals that it waits for among
     /// the blocked ones (`real_blocked`, `kernel/signal.c`); then only the system call gives it away, and
-    /// once it has been woken not even that. A thread that runs is therefore taken at its word, given when
-    /// it was registered: a waiting consumer must not miss its doorbell. The module knows better.
-    pub(super) fn accepts(&self, signo: i32) -> Result<bool, Errno> {
+    /// once it has been woken not even that. The module knows better.
+    fn look(&self, signo: i32) -> Result<Accepts, Errno> {
         let path = format!("/proc/self/task/{}/syscall", self.tid);
         // It may return from that call between the two looks; it then blocks the signal again.
         for _ in 0..4 {
             let signals = self.signals()?;
             if signals.accepts(signo) {
-                return Ok(true);
+                return Ok(Accepts::Yes);
             }
             // What is pending, not blocked and not handled is about to be taken by `sigtimedwait`.
             if signals.is_pending(signo) || signals.is_pending(SIGURG) {
-                return Ok(true);
+                return Ok(Accepts::Yes);
             }
             match std::fs::read_to_string(&path) {
                 Ok(text) => match text.split(' ').next().map(str::parse) {
-                    Some(Ok(libc::SYS_rt_sigtimedwait)) => return Ok(true),
+                    Some(Ok(libc::SYS_rt_sigtimedwait)) => return Ok(Accepts::Yes),
                     // Another call, so what was seen is what counts.
-                    Some(Ok(_)) => return Ok(false),
+                    Some(Ok(_)) => return Ok(Accepts::No),
                     // It runs.
                     _ => {}
                 },
                 // A kernel without that file.
-                Err(_) => return Ok(true),
+                Err(_) => return Ok(Accepts::Unknown),
             }
         }
-        Ok(true)
+        Ok(Accepts::Unknown)
+    }
+
+    /// Whether `signo` may be sent; `ESRCH` when the thread has exited.
+    ///
+    /// A thread of which that cannot be seen is taken at its word, given when it was registered: a waiting
+    /// consumer must not miss its doorbell.
+    pub(super) fn accepts(&self, signo: i32) -> Result<bool, Errno> {
+        Ok(self.look(signo)? != Accepts::No)
+    }
+
+    /// Whether the thread may be registered for `signo`; `ESRCH` when it has exited. Blocks, for
+    /// [`PATIENCE`] at most, until it can be seen: a thread that is only on its way out of `sigtimedwait` blocks
+    /// its signals again in a moment, one that does not block them never does.
+    pub(super) fn promises(&self, signo: i32) -> Result<bool, Errno> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.look(signo)? {
+                Accepts::Yes => return Ok(true),
+                Accepts::No => return Ok(false),
+                Accepts::Unknown if Instant::now() >= deadline => return Ok(false),
+                Accepts::Unknown => thread::sleep(Duration::from_millis(1)),
+            }
+        }
     }
 
     /// Whether the thread still runs, for kernels without [`Target::exit`].
@@ -150,8 +186,10 @@ mod tests {
         assert!(me.is_alive());
         let guard = sys::block(&sys::SignalSet::of(&[SIGURG]));
         assert_eq!(me.accepts(SIGURG), Ok(true));
+        assert_eq!(me.promises(SIGURG), Ok(true));
         drop(guard);
         assert_eq!(me.accepts(SIGURG), Ok(false));
+        assert_eq!(me.promises(SIGURG), Ok(false));
         assert_eq!(Target::open(i32::MAX).unwrap_err(), Errno::ESRCH);
         assert_eq!(Target::open(1).unwrap_err(), Errno::ESRCH);
     }

@@ -2,6 +2,8 @@
 
 //! Registering, and what is refused.
 
+use std::sync::mpsc::TryRecvError;
+
 use nix::errno::Errno;
 use sigrt::abi;
 use sigrt::client::Access;
@@ -187,27 +189,29 @@ pub fn target_must_block_or_handle(backend: &Backend) {
     raw::ignore(signo, false);
 
     let mask = sys::block(&SignalSet::of(&[signo]));
-    // The registering thread blocks it, the target does not.
-    let (stay, stayed) = std::sync::mpsc::channel::<()>();
-    let (tell, told) = std::sync::mpsc::channel();
-    let other = std::thread::spawn(move || {
-        let _open = sys::unblock(&SignalSet::of(&[signo]));
-        tell.send(sys::gettid()).unwrap();
-        // Until the sender is dropped.
-        stayed.recv().ok();
-    });
-    let mut target = request(abi::MODE_WINDOW);
-    target.target_tid = told.recv().unwrap();
-    assert_eq!(client.register(&mut target), Err(Errno::EINVAL), "target");
-    let mut failover = request(abi::MODE_WINDOW);
-    failover.failover_tid = target.target_tid;
-    assert_eq!(
-        client.register(&mut failover),
-        Err(Errno::EINVAL),
-        "failover"
-    );
-    drop(stay);
-    other.join().unwrap();
+    // The registering thread blocks it, the target does not, whether it sleeps or runs.
+    for busy in [false, true] {
+        let (stay, stayed) = std::sync::mpsc::channel::<()>();
+        let (tell, told) = std::sync::mpsc::channel();
+        let other = std::thread::spawn(move || {
+            let _open = sys::unblock(&SignalSet::of(&[signo]));
+            tell.send(sys::gettid()).unwrap();
+            // Until the sender is dropped.
+            while busy && stayed.try_recv() == Err(TryRecvError::Empty) {
+                std::hint::spin_loop();
+            }
+            stayed.recv().ok();
+        });
+        let mut target = request(abi::MODE_WINDOW);
+        target.target_tid = told.recv().unwrap();
+        let refused = Err(Errno::EINVAL);
+        assert_eq!(client.register(&mut target), refused, "target, {busy}");
+        let mut failover = request(abi::MODE_WINDOW);
+        failover.failover_tid = target.target_tid;
+        assert_eq!(client.register(&mut failover), refused, "failover, {busy}");
+        drop(stay);
+        other.join().unwrap();
+    }
 
     assert_eq!(register(), Ok(()), "blocked");
     client.unregister().unwrap();
