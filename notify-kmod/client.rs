@@ -12,17 +12,18 @@ use super::{
     call, error, handle, inspect,
     irq_lock::{new_irq_lock, IrqLock},
     limits::{Charge, Resource},
-    machine::{Claim, Consumer, Counters, Event, Policy, Room, SubscriptionId},
+    machine::{Claim, Consumer, Counters, Event, Loss, Make, Outline, Policy, Room, SubscriptionId},
     mapping::{Memory, LARGEST_COPY},
     pool::Pin,
-    registration::{NewLane, Registration},
+    registration::{NewLane, Registration, Way},
     ring::Ring,
     sigio::SigIo,
-    source::{self, Owned},
+    source::{self, Owned, Source},
     subscription::Filter,
     target::Process,
     trace,
 };
+use core::ptr::NonNull;
 use kernel::{
     bindings,
     ffi::c_void,
@@ -61,6 +62,9 @@ pub(crate) struct Client {
     room: CondVar,
     #[pin]
     reader: Mutex<()>,
+    /// The source that was written to last.
+    #[pin]
+    written: Mutex<Option<Arc<Source>>>,
     /// Sources that this file created, each charged to the user who did.
     #[pin]
     pub(crate) owned: Mutex<KVec<(Owned, Charge)>>,
@@ -106,12 +110,28 @@ impl Client {
                 sigio: SigIo::new(),
                 room <- new_condvar!("rtnotify_room"),
                 reader <- new_mutex!((), "rtnotify_reader"),
+                written <- new_mutex!(None, "rtnotify_written"),
                 owned <- new_mutex!(KVec::new(), "rtnotify_owned"),
             }),
             GFP_KERNEL_ACCOUNT,
         )?;
         inspect::add_client(client.clone())?;
         Ok(client)
+    }
+
+    /// The source of that number, to be written to; the last one is remembered, since most files are written to
+    /// for one source.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`.
+    pub(crate) fn source_to_write(&self, number: u32) -> Result<Arc<Source>> {
+        let mut written = self.written.lock();
+        match &*written {
+            // Numbers are not used twice; one that has gone is not found again.
+            Some(source) if source.number == number && !source.is_gone() => Ok(source.clone()),
+            _ => Ok(written.insert(source::find(number)?).clone()),
+        }
     }
 
     /// Looks at the registration, if there is one; `look` must not sleep.
@@ -307,7 +327,7 @@ impl Client {
 
     /// A source is gone; it no longer lists this client. Its end becomes part of the stream.
     pub(crate) fn source_gone(&self, number: u32, last: u64, time_ns: u64) {
-        let _ = self.queue(|registration| registration.source_gone(number, last, time_ns));
+        let _ = self.queue(|registration, _| registration.source_gone(number, last, time_ns));
         self.changed(&mut self.state.lock());
     }
 
@@ -320,35 +340,32 @@ impl Client {
         }
     }
 
-    /// Keeps room for an event, which `deliver` or `release_room` takes back; any context. A
-    /// client whose registration has ended needs none.
+    /// Keeps room for an event, which `deliver` or `release_room` takes back; any context. Also says where its
+    /// payload goes, if anywhere: nobody else touches that until then. A client whose registration has ended needs
+    /// none.
     ///
     /// # Errors
     ///
-    /// There is none; see `wait_for_room`.
+    /// There is none: for that reason, and for `wait_for_room`.
     pub(crate) fn reserve(
         &self,
         id: SubscriptionId,
-        event: &Event<'_>,
-    ) -> Result<Option<Room>, u64> {
-        let mut state = self.state.lock();
-        let Some(registration) = &mut state.registration else {
-            return Ok(None);
-        };
-        let room = registration.machine.reserve(id, event);
-        // A gap may have been put out.
-        registration.ring_all();
-        match room {
-            Some(room) => Ok(Some(room)),
-            None => Err(state.changes),
-        }
+        outline: &Outline,
+        make: Make,
+    ) -> Result<Option<(Room, Option<NonNull<u8>>)>, (Loss, u64)> {
+        // A gap can have been put out, which is readable.
+        self.queue(|registration, changes| {
+            registration
+                .reserve(id, outline, make)
+                .map_err(|loss| (loss, changes))
+        })
+        .transpose()
     }
 
     /// Gives back what `reserve` kept; any context.
     pub(crate) fn release_room(&self, room: Room) {
-        if let Some(registration) = &mut self.state.lock().registration {
-            registration.machine.release(room);
-        }
+        let _ = self.queue(|registration, _| registration.release_room(room));
+        self.changed(&mut self.state.lock());
     }
 
     /// Sleeps until something has changed since `reserve` failed with `since`.
@@ -369,30 +386,37 @@ impl Client {
         Ok(())
     }
 
-    /// Delivers an event to one subscription, into `room` if it was kept; any context. Returns whether it was
+    /// Delivers an event to one subscription; any context. Returns whether it was accepted.
+    pub(crate) fn deliver(&self, id: SubscriptionId, event: &Event<'_>, way: Way) -> bool {
+        // A refused event can have put out a gap, which is readable too.
+        self.queue(|registration, _| registration.post(id, event, way))
+            .unwrap_or(false)
+    }
+
+    /// Delivers several events, one after the other; any context. Adds one to `refused` for each that was not
     /// accepted.
-    pub(crate) fn deliver(
+    pub(crate) fn deliver_run<'a>(
         &self,
         id: SubscriptionId,
-        event: &Event<'_>,
-        room: Option<Room>,
-    ) -> bool {
-        // A refused event can have put out a gap, which is readable too.
-        self.queue(|registration| {
-            if let Some(room) = room {
-                registration.machine.release(room);
+        events: impl Iterator<Item = Event<'a>>,
+        refused: &mut [u32],
+    ) {
+        let _ = self.queue(|registration, _| {
+            for (event, refused) in events.zip(refused) {
+                *refused += u32::from(!registration.post(id, &event, Way::Find));
             }
-            registration.post(id, event)
-        })
-        .unwrap_or(false)
+        });
     }
 
     /// Adds to what is queued, and tells who waits for something to read; any context. `None`: not registered.
-    fn queue<T>(&self, add: impl FnOnce(&mut Registration) -> T) -> Option<T> {
-        let (result, edge) = match &mut self.state.lock().registration {
+    /// `add` also gets [`State::changes`].
+    fn queue<T>(&self, add: impl FnOnce(&mut Registration, u64) -> T) -> Option<T> {
+        let mut state = self.state.lock();
+        let changes = state.changes;
+        let (result, edge) = match &mut state.registration {
             Some(registration) => {
                 let was_readable = registration.machine.is_readable();
-                let result = add(registration);
+                let result = add(registration, changes);
                 (
                     Some(result),
                     !was_readable && registration.machine.is_readable(),
@@ -400,6 +424,7 @@ impl Client {
             }
             None => (None, false),
         };
+        drop(state);
         self.readable.notify_all();
         // Only when there was nothing before: who reads until `EAGAIN` misses none, and signals cannot pile up.
         if edge {

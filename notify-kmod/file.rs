@@ -6,7 +6,12 @@
 //! open file) and has neither `poll` nor `flush`; hence a table of our own.
 
 use super::{
-    abi, client::Client, error, ffi, inspect, ioctl, mapping::Mapping, memory::Memory,
+    abi,
+    client::Client,
+    error, ffi, inspect, ioctl,
+    mapping::Mapping,
+    memory::Memory,
+    posting::{Message, COPY_LOCKED, RUN},
     source::{self, Source},
 };
 use core::{mem::MaybeUninit, pin::Pin};
@@ -27,6 +32,9 @@ use kernel::{
 };
 
 const NAME: &CStr = c"rtnotify";
+
+/// Longest `write` that is copied to the stack, in bytes.
+const SMALL_WRITE: usize = 256;
 
 /// The registered device; removing it is the last step of unloading.
 #[pin_data(PinnedDrop)]
@@ -180,7 +188,10 @@ unsafe extern "C" fn write(
 ) -> isize {
     // SAFETY: The file is open.
     let nonblock = unsafe { File::from_raw_file(file) }.flags() & O_NONBLOCK != 0;
-    match write_posts(UserPtr::from_ptr(buffer.cast_mut().cast()), len, nonblock) {
+    // SAFETY: As above.
+    let client = unsafe { client(file) };
+    let buffer = UserPtr::from_ptr(buffer.cast_mut().cast());
+    match write_posts(client, buffer, len, nonblock) {
         Ok(len) => len as isize,
         Err(e) => e.to_errno() as isize,
     }
@@ -190,18 +201,37 @@ unsafe extern "C" fn write(
 ///
 /// If one is not taken (a driver refuses it, or the wait for room ends), the length of those before it is
 /// returned, or its error if it is the first.
-fn write_posts(buffer: UserPtr, len: usize, nonblock: bool) -> Result<usize> {
+fn write_posts(
+    client: ArcBorrow<'_, Client>,
+    buffer: UserPtr,
+    len: usize,
+    nonblock: bool,
+) -> Result<usize> {
     if len > abi::MAX_WRITE {
         return Err(EMSGSIZE);
     }
-    let mut bytes = Memory::new();
-    UserSlice::new(buffer, len).read_all(&mut bytes, GFP_KERNEL_ACCOUNT)?;
+    let mut reader = UserSlice::new(buffer, len).reader();
+    let mut small = [0; SMALL_WRITE];
+    let mut large = Memory::new();
+    let bytes: &[u8] = match small.get_mut(..len) {
+        Some(bytes) => {
+            reader.read_slice(bytes)?;
+            bytes
+        }
+        None => {
+            reader.read_all(&mut large, GFP_KERNEL_ACCOUNT)?;
+            &large
+        }
+    };
 
-    let mut rest: &[u8] = &bytes;
+    let mut rest = bytes;
     if rest.is_empty() {
         return Err(EINVAL);
     }
-    let mut sources = Lookup(None);
+    let mut sources = Lookup {
+        client,
+        found: None,
+    };
     while !rest.is_empty() {
         let (post, payload, next) = split_post(rest)?;
         let source = sources.find(post.source)?;
@@ -209,35 +239,65 @@ fn write_posts(buffer: UserPtr, len: usize, nonblock: bool) -> Result<usize> {
         rest = next;
     }
 
-    let mut rest: &[u8] = &bytes;
+    let mut rest = bytes;
     while !rest.is_empty() {
         let (post, payload, next) = split_post(rest)?;
         let value = (post.flags & abi::POST_VALUE != 0).then_some(post.value);
-        let result = sources
-            .find(post.source)
-            .and_then(|source| source.write(post.kind, value, payload, nonblock));
+        let (result, after) = match sources.find(post.source) {
+            Ok(source) if source.posts_at_once() && payload.len() <= COPY_LOCKED => {
+                post_run(source, rest)?
+            }
+            Ok(source) => (source.write(post.kind, value, payload, nonblock), next),
+            Err(e) => (Err(e), next),
+        };
         if let Err(e) = result {
             let done = bytes.len() - rest.len();
             return if done > 0 { Ok(done) } else { Err(e) };
         }
-        rest = next;
+        rest = after;
     }
     Ok(bytes.len())
 }
 
-/// Finds sources by number; most batches are for one source, which is looked up once.
-struct Lookup(Option<Arc<Source>>);
+/// Posts as many messages for one source from the start of a batch as can be posted together. Returns what
+/// follows them.
+fn post_run<'a>(source: &Source, batch: &'a [u8]) -> Result<(Result, &'a [u8])> {
+    let mut messages = [const { Message::NOTHING }; RUN];
+    let mut count = 0;
+    let mut rest = batch;
+    while count < RUN && !rest.is_empty() {
+        let (post, payload, next) = split_post(rest)?;
+        if post.source != source.number || payload.len() > COPY_LOCKED {
+            break;
+        }
+        messages[count] = Message {
+            kind: post.kind,
+            value: (post.flags & abi::POST_VALUE != 0).then_some(post.value),
+            payload,
+        };
+        count += 1;
+        rest = next;
+    }
+    let messages = messages.get(..count).unwrap_or(&[]);
+    Ok((source.post_run(messages, source::now()), rest))
+}
 
-impl Lookup {
+/// Finds sources by number; most batches are for one source, and most files are written to for one.
+struct Lookup<'a> {
+    client: ArcBorrow<'a, Client>,
+    found: Option<Arc<Source>>,
+}
+
+impl Lookup<'_> {
     /// # Errors
     ///
     /// `ENOENT`.
     fn find(&mut self, number: u32) -> Result<&Source> {
-        let found = match self.0.take() {
+        let found = match self.found.take() {
             Some(source) if source.number == number => source,
-            _ => source::find(number)?,
+            _ => self.client.source_to_write(number)?,
         };
-        Ok(self.0.insert(found))
+        Ok(self.found.insert(found))
     }
 }
 

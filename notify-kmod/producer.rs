@@ -5,8 +5,11 @@
 
 use super::{
     abi, call,
+    machine::Outline,
+    posting::Reservation,
     source::{self, CallFunction, Description, Driver, Source, WriteFunction},
 };
+use core::ptr::NonNull;
 use kernel::{
     error::from_result,
     ffi::{c_char, c_int, c_void},
@@ -105,6 +108,98 @@ unsafe extern "C" fn rtnotify_rs_post(
         let refused = source.post(kind, value, payload, time_ns)?;
         Ok(refused as c_int)
     })
+}
+
+/// What a driver said of an event when it reserved room for it.
+///
+/// # Safety
+///
+/// `value` is null or points to a number.
+unsafe fn outline(kind: u16, value: *const u64, len: usize) -> Outline {
+    Outline {
+        kind,
+        // SAFETY: Promised by the caller.
+        value: unsafe { value.as_ref() }.copied(),
+        len,
+    }
+}
+
+/// # Safety
+///
+/// `source` is registered; `value` is null or points to a number; `small`, `out` and `place` are valid for writing,
+/// `small` until the reservation ends.
+#[no_mangle]
+unsafe extern "C" fn rtnotify_rs_reserve(
+    source: *mut c_void,
+    kind: u16,
+    value: *const u64,
+    len: usize,
+    small: *mut u64,
+    out: *mut *mut c_void,
+    place: *mut u32,
+) -> c_int {
+    // SAFETY: Promised by the caller.
+    let source = unsafe { <Arc<Source>>::borrow(source) };
+    // SAFETY: Promised by the caller.
+    let outline = unsafe { outline(kind, value, len) };
+    from_result(|| {
+        let reservation = source.reserve(outline)?;
+        let to = if outline.is_inline() {
+            small.cast()
+        } else {
+            reservation
+                .to()
+                .map_or(core::ptr::null_mut(), |to| to.as_ptr().cast())
+        };
+        // SAFETY: Promised by the caller.
+        unsafe { *place = reservation.place() };
+        // SAFETY: Promised by the caller.
+        unsafe { *out = to };
+        Ok(0)
+    })
+}
+
+/// # Safety
+///
+/// `source` is registered, and all but `used` is what `rtnotify_rs_reserve` has been given and has returned;
+/// `time_ns` is 0 for now.
+#[no_mangle]
+unsafe extern "C" fn rtnotify_rs_commit(
+    source: *mut c_void,
+    place: u32,
+    kind: u16,
+    value: *const u64,
+    to: *mut c_void,
+    len: usize,
+    used: usize,
+    time_ns: u64,
+) -> c_int {
+    // SAFETY: Promised by the caller.
+    let source = unsafe { <Arc<Source>>::borrow(source) };
+    // SAFETY: Promised by the caller.
+    let outline = unsafe { outline(kind, value, len) };
+    let time_ns = if time_ns == 0 { source::now() } else { time_ns };
+    from_result(|| {
+        let reservation = Reservation::named(place, outline, NonNull::new(to.cast()))?;
+        // SAFETY: Promised by the caller.
+        let refused = unsafe { source.commit(reservation, used, time_ns) }?;
+        Ok(refused as c_int)
+    })
+}
+
+/// # Safety
+///
+/// As for `rtnotify_rs_commit`.
+#[no_mangle]
+unsafe extern "C" fn rtnotify_rs_cancel(source: *mut c_void, place: u32) {
+    // SAFETY: Promised by the caller.
+    let source = unsafe { <Arc<Source>>::borrow(source) };
+    // What was to be posted does not matter any more.
+    // SAFETY: There is no value.
+    let outline = unsafe { outline(0, core::ptr::null(), 0) };
+    if let Ok(reservation) = Reservation::named(place, outline, None) {
+        source.cancel(reservation);
+    }
 }
 
 /// # Safety

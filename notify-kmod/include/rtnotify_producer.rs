@@ -29,6 +29,20 @@ struct RawOps {
     flags: u32,
 }
 
+/// `struct rtnotify_reservation`.
+#[repr(C)]
+struct RawReservation {
+    data: *mut c_void,
+    source: *mut RawSource,
+    to: *mut c_void,
+    len: usize,
+    value: u64,
+    small: u64,
+    place: u32,
+    kind: u16,
+    has_value: bool,
+}
+
 /// The payloads are a stream of bytes, whose division into events means nothing.
 #[allow(dead_code)]
 pub(crate) const STREAM: u32 = 1 << 2;
@@ -57,6 +71,15 @@ extern "C" {
         time_ns: u64,
         timeout_ns: u64,
     ) -> c_int;
+    fn rtnotify_reserve(
+        source: *mut RawSource,
+        kind: u16,
+        value: *const u64,
+        len: usize,
+        reservation: *mut RawReservation,
+    ) -> c_int;
+    fn rtnotify_commit(reservation: *mut RawReservation, len: usize, time_ns: u64) -> c_int;
+    fn rtnotify_cancel(reservation: *mut RawReservation);
     fn rtnotify_complete(
         source: *mut RawSource,
         token: u64,
@@ -226,6 +249,52 @@ impl Source {
                 data.as_ptr().cast(),
                 data.len(),
             )
+        };
+        u32::try_from(ret).map_err(|_| Error::from_errno(ret))
+    }
+
+    /// Posts an event whose payload of at most `len` bytes, not 0, `fill` writes to where the first subscriber
+    /// reads it, latched now; `fill` returns how many bytes it has written, and must not sleep. It is given nothing
+    /// if nobody has room or needs the payload. Any context but NMI. Returns how many subscribers refused it.
+    ///
+    /// What `fill` does not write is what lay there before, which the subscriber may have seen already.
+    ///
+    /// # Errors
+    ///
+    /// What `fill` returns, and nothing is posted; as for [`Source::post`]; `EBUSY`: too many are being written.
+    #[allow(dead_code)]
+    pub(crate) fn post_with(
+        &self,
+        kind: u16,
+        value: Option<u64>,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<usize>,
+    ) -> Result<u32> {
+        let value = value
+            .as_ref()
+            .map_or(core::ptr::null(), core::ptr::from_ref);
+        let mut raw = core::mem::MaybeUninit::<RawReservation>::uninit();
+        // SAFETY: `raw` is registered by the invariant; `value` and the reservation are valid for the call.
+        kernel::error::to_result(unsafe {
+            rtnotify_reserve(self.raw.as_ptr(), kind, value, len, raw.as_mut_ptr())
+        })?;
+        let raw = raw.as_mut_ptr();
+        // SAFETY: It has just been initialised.
+        let data = unsafe { (*raw).data };
+        let filled = if data.is_null() {
+            fill(&mut [])
+        } else {
+            // SAFETY: That many initialised bytes are reserved for this caller alone.
+            fill(unsafe { core::slice::from_raw_parts_mut(data.cast(), len) })
+        };
+        let ret = match filled {
+            // SAFETY: The reservation is in force; it ends here.
+            Ok(used) => unsafe { rtnotify_commit(raw, used.min(len), 0) },
+            Err(e) => {
+                // SAFETY: As above.
+                unsafe { rtnotify_cancel(raw) };
+                return Err(e);
+            }
         };
         u32::try_from(ret).map_err(|_| Error::from_errno(ret))
     }
