@@ -14,6 +14,7 @@ use super::{
     limits::{Charge, Resource},
     machine::{Claim, Consumer, Counters, Event, Loss, Make, Outline, Policy, Room, SubscriptionId},
     mapping::{Memory, LARGEST_COPY},
+    outbox::{self, Outbox},
     pool::Pin,
     registration::{NewLane, Registration, Way},
     ring::Ring,
@@ -42,6 +43,9 @@ pub(crate) mod stream;
 /// Events claimed per turn of the state lock in a batch read.
 const BATCH: usize = 8;
 
+/// Room for an event, and where its payload goes.
+pub(crate) type Reserved = (Room, Option<NonNull<u8>>);
+
 /// An open file.
 #[pin_data]
 pub(crate) struct Client {
@@ -65,6 +69,9 @@ pub(crate) struct Client {
     /// The source that was written to last.
     #[pin]
     written: Mutex<Option<Arc<Source>>>,
+    /// What processes pass by reference.
+    #[pin]
+    outbox: Mutex<Option<Outbox>>,
     /// Sources that this file created, each charged to the user who did.
     #[pin]
     pub(crate) owned: Mutex<KVec<(Owned, Charge)>>,
@@ -111,6 +118,7 @@ impl Client {
                 room <- new_condvar!("rtnotify_room"),
                 reader <- new_mutex!((), "rtnotify_reader"),
                 written <- new_mutex!(None, "rtnotify_written"),
+                outbox <- new_mutex!(None, "rtnotify_outbox"),
                 owned <- new_mutex!(KVec::new(), "rtnotify_owned"),
             }),
             GFP_KERNEL_ACCOUNT,
@@ -132,6 +140,27 @@ impl Client {
             Some(source) if source.number == number && !source.is_gone() => Ok(source.clone()),
             _ => Ok(written.insert(source::find(number)?).clone()),
         }
+    }
+
+    /// Gives the file an outbox, and says where to map it; see `docs/abi.md`.
+    pub(crate) fn map_outbox(&self, request: &mut abi::Outbox) -> Result {
+        let mut outbox = self.outbox.lock();
+        if outbox.is_some() {
+            return Err(EBUSY);
+        }
+        let made = outbox.insert(Outbox::new(request.len)?);
+        request.len = made.memory().len() as u64;
+        request.offset = outbox::OFFSET;
+        Ok(())
+    }
+
+    /// The file's outbox.
+    ///
+    /// # Errors
+    ///
+    /// `ENXIO`: it has none.
+    pub(crate) fn outbox(&self) -> Result<Outbox> {
+        self.outbox.lock().clone().ok_or(ENXIO)
     }
 
     /// Looks at the registration, if there is one; `look` must not sleep.
@@ -352,7 +381,7 @@ impl Client {
         id: SubscriptionId,
         outline: &Outline,
         make: Make,
-    ) -> Result<Option<(Room, Option<NonNull<u8>>)>, (Loss, u64)> {
+    ) -> Result<Option<Reserved>, (Loss, u64)> {
         // A gap can have been put out, which is readable.
         self.queue(|registration, changes| {
             registration
@@ -769,8 +798,15 @@ impl Client {
         result.map_err(|(e, _ring)| e)
     }
 
-    /// What lies at an offset that is too small for a handle: part of a ring.
+    /// What lies at an offset that is too small for a handle: part of a ring, or the outbox.
     fn special(&self, offset: u64, len: usize) -> Result<Memory> {
+        if offset == outbox::OFFSET {
+            let memory = self.outbox()?.memory().clone();
+            return match memory.len() == len {
+                true => Ok(Memory::Written(memory)),
+                false => Err(EINVAL),
+            };
+        }
         self.with_registration(|registration| {
             for lane in 0..abi::MAX_LANES {
                 let Some(ring) = registration.ring_of(lane) else {
@@ -780,14 +816,14 @@ impl Client {
                 let memory = if offset == at_ring {
                     Memory::Whole(ring.records().clone())
                 } else if offset == at_control {
-                    Memory::Control(ring.control().clone())
+                    Memory::Written(ring.control().clone())
                 } else if offset == at_pool {
                     Memory::Whole(registration.arena().clone())
                 } else {
                     continue;
                 };
                 return match &memory {
-                    Memory::Whole(arena) | Memory::Control(arena) if arena.len() == len => {
+                    Memory::Whole(arena) | Memory::Written(arena) if arena.len() == len => {
                         Ok(memory)
                     }
                     _ => Err(EINVAL),

@@ -12,8 +12,8 @@
 
 #include "include/rtnotify_producer.h"
 
-int rtnotify_rs_source_register(const char *name, size_t max_payload, rtnotify_write_fn write,
-				rtnotify_call_fn call, u32 flags, void *context, void **out);
+int rtnotify_rs_source_register(const char *name, size_t max_payload,
+				const struct rtnotify_source_ops *ops, void *context, void **out);
 void rtnotify_rs_source_unregister(void *source);
 int rtnotify_rs_post(void *source, u16 kind, const u64 *value, const void *data, size_t len,
 		     u64 time_ns);
@@ -45,8 +45,7 @@ struct rtnotify_source *rtnotify_source_register_ops(const char *name, size_t ma
 
 	if (!name || !ops)
 		return ERR_PTR(-EINVAL);
-	ret = rtnotify_rs_source_register(name, max_payload, ops->write, ops->call, ops->flags,
-					  context, &source);
+	ret = rtnotify_rs_source_register(name, max_payload, ops, context, &source);
 	return ret ? ERR_PTR(ret) : source;
 }
 EXPORT_SYMBOL_GPL(rtnotify_source_register_ops);

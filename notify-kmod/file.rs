@@ -11,8 +11,9 @@ use super::{
     error, ffi, inspect, ioctl,
     mapping::Mapping,
     memory::Memory,
+    outbox::Outbox,
     posting::{Message, COPY_LOCKED, RUN},
-    source::{self, Source},
+    source::{self, Given, Source},
 };
 use core::{mem::MaybeUninit, pin::Pin};
 use kernel::{
@@ -232,23 +233,42 @@ fn write_posts(
         client,
         found: None,
     };
+    let mut outbox = None;
     while !rest.is_empty() {
-        let (post, payload, next) = split_post(rest)?;
-        let source = sources.find(post.source)?;
-        source.check_write(&post, payload.len())?;
-        rest = next;
+        let frame = Frame::split(rest)?;
+        let source = sources.find(frame.post.source)?;
+        source.check_write(&frame.post, frame.len())?;
+        if let Payload::At(offset) = frame.payload {
+            let outbox: &Outbox = match &mut outbox {
+                Some(outbox) => outbox,
+                none => none.insert(client.outbox()?),
+            };
+            outbox.part(offset, frame.len())?;
+        }
+        rest = frame.next;
     }
 
     let mut rest = bytes;
     while !rest.is_empty() {
-        let (post, payload, next) = split_post(rest)?;
-        let value = (post.flags & abi::POST_VALUE != 0).then_some(post.value);
-        let (result, after) = match sources.find(post.source) {
-            Ok(source) if source.posts_at_once() && payload.len() <= COPY_LOCKED => {
-                post_run(source, rest)?
+        let frame = Frame::split(rest)?;
+        let (result, after) = match (sources.find(frame.post.source), &frame.payload) {
+            (Err(e), _) => (Err(e), frame.next),
+            (Ok(source), Payload::Here(payload)) => {
+                if source.posts_at_once() && payload.len() <= COPY_LOCKED {
+                    post_run(source, rest)?
+                } else {
+                    let given = Given::Own(payload);
+                    let (kind, value) = (frame.post.kind, frame.value());
+                    (source.write(kind, value, given, nonblock), frame.next)
+                }
             }
-            Ok(source) => (source.write(post.kind, value, payload, nonblock), next),
-            Err(e) => (Err(e), next),
+            (Ok(source), Payload::At(offset)) => {
+                // It was there when the batch was checked, and is as long as it was.
+                let part = outbox.as_ref().ok_or(ENXIO)?.part(*offset, frame.len())?;
+                let given = Given::Shared(&part);
+                let (kind, value) = (frame.post.kind, frame.value());
+                (source.write(kind, value, given, nonblock), frame.next)
+            }
         };
         if let Err(e) = result {
             let done = bytes.len() - rest.len();
@@ -266,17 +286,20 @@ fn post_run<'a>(source: &Source, batch: &'a [u8]) -> Result<(Result, &'a [u8])> 
     let mut count = 0;
     let mut rest = batch;
     while count < RUN && !rest.is_empty() {
-        let (post, payload, next) = split_post(rest)?;
-        if post.source != source.number || payload.len() > COPY_LOCKED {
+        let frame = Frame::split(rest)?;
+        let Payload::Here(payload) = frame.payload else {
+            break;
+        };
+        if frame.post.source != source.number || payload.len() > COPY_LOCKED {
             break;
         }
         messages[count] = Message {
-            kind: post.kind,
-            value: (post.flags & abi::POST_VALUE != 0).then_some(post.value),
+            kind: frame.post.kind,
+            value: frame.value(),
             payload,
         };
         count += 1;
-        rest = next;
+        rest = frame.next;
     }
     let messages = messages.get(..count).unwrap_or(&[]);
     Ok((source.post_run(messages, source::now()), rest))
@@ -301,24 +324,60 @@ impl Lookup<'_> {
     }
 }
 
-/// The first message of a batch, its payload, and what follows.
-fn split_post(bytes: &[u8]) -> Result<(abi::Post, &[u8], &[u8])> {
-    let head: &[u8; abi::Post::BYTES] = bytes.first_chunk().ok_or(EINVAL)?;
-    let post = abi::Post::from_bytes(head);
-    if post.size as usize != abi::Post::BYTES
-        || post.flags & !abi::POST_VALUE != 0
-        || post.kind >= abi::FIRST_RESERVED_KIND
-        || post.reserved != 0
-        || (post.flags & abi::POST_VALUE == 0 && post.value != 0)
-    {
-        return Err(EINVAL);
+/// A message of a batch.
+struct Frame<'a> {
+    post: abi::Post,
+    payload: Payload<'a>,
+    /// What follows.
+    next: &'a [u8],
+}
+
+/// Where the payload of a message is.
+enum Payload<'a> {
+    Here(&'a [u8]),
+    /// At that place in the outbox.
+    At(u64),
+}
+
+impl<'a> Frame<'a> {
+    /// The first message of a batch.
+    fn split(bytes: &'a [u8]) -> Result<Self> {
+        let head: &[u8; abi::Post::BYTES] = bytes.first_chunk().ok_or(EINVAL)?;
+        let post = abi::Post::from_bytes(head);
+        if post.size as usize != abi::Post::BYTES
+            || post.flags & !(abi::POST_VALUE | abi::POST_REFERENCE) != 0
+            || post.kind >= abi::FIRST_RESERVED_KIND
+            || post.reserved != 0
+            || (post.flags & abi::POST_VALUE == 0 && post.value != 0)
+        {
+            return Err(EINVAL);
+        }
+        let rest = &bytes[abi::Post::BYTES..];
+        if post.flags & abi::POST_REFERENCE != 0 {
+            let (offset, next) = rest.split_first_chunk().ok_or(EINVAL)?;
+            return Ok(Self {
+                post,
+                payload: Payload::At(u64::from_ne_bytes(*offset)),
+                next,
+            });
+        }
+        let len = post.payload_len as usize;
+        let payload = rest.get(..len).ok_or(EINVAL)?;
+        Ok(Self {
+            post,
+            payload: Payload::Here(payload),
+            // The last message may go without its padding.
+            next: rest.get(abi::frame_align(len)..).unwrap_or(&[]),
+        })
     }
-    let rest = &bytes[abi::Post::BYTES..];
-    let len = post.payload_len as usize;
-    let payload = rest.get(..len).ok_or(EINVAL)?;
-    // The last message may go without its padding.
-    let next = rest.get(abi::frame_align(len)..).unwrap_or(&[]);
-    Ok((post, payload, next))
+
+    fn len(&self) -> usize {
+        self.post.payload_len as usize
+    }
+
+    fn value(&self) -> Option<u64> {
+        (self.post.flags & abi::POST_VALUE != 0).then_some(self.post.value)
+    }
 }
 
 /// # Safety

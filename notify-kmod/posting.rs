@@ -21,6 +21,7 @@ use super::{
     abi,
     client::Client,
     machine::{Event, Loss, Make, Outline, Room},
+    outbox::Part,
     registration::Way,
     source::{now, Source, State, Subscriber},
     trace,
@@ -180,6 +181,35 @@ impl Source {
             return Err(ENODEV);
         }
         Ok(state.post(&message, time_ns, LOCKED, || Way::Find))
+    }
+
+    /// [`Source::post`] of what lies in an outbox, latched now: it is copied once, so that all subscribers get the
+    /// same. Process context.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Source::post`]; `ENOMEM`.
+    pub(crate) fn post_part(&self, kind: u16, value: Option<u64>, part: &Part<'_>) -> Result<u32> {
+        if part.len() > COPY_LOCKED {
+            let outline = Outline {
+                kind,
+                value,
+                len: part.len(),
+            };
+            match self.reserve(outline) {
+                Ok(reservation) => {
+                    if let Some(to) = reservation.to {
+                        // SAFETY: The room is for that many bytes, and for this reservation alone.
+                        unsafe { part.copy_to(to.as_ptr()) };
+                    }
+                    // SAFETY: It is of this source, and as it was returned.
+                    return unsafe { self.commit(reservation, part.len(), now()) };
+                }
+                Err(e) if e == EBUSY => {}
+                Err(e) => return Err(e),
+            }
+        }
+        self.post(kind, value, &part.copied()?, now())
     }
 
     /// Posts small events that happened at `time_ns`, one after the other, at most [`RUN`]; the caller has

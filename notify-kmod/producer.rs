@@ -7,7 +7,7 @@ use super::{
     abi, call,
     machine::Outline,
     posting::Reservation,
-    source::{self, CallFunction, Description, Driver, Source, WriteFunction},
+    source::{self, Description, Driver, Ops, Source},
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -21,15 +21,13 @@ use kernel::{
 
 /// # Safety
 ///
-/// `name` is a C string; `write` and `call`, if given, may be called with `context` from process context until
-/// the source is unregistered; `out` is valid for writing.
+/// `name` is a C string; the functions of `ops` may be called with `context` from process context until the source
+/// is unregistered; `out` is valid for writing.
 #[no_mangle]
 unsafe extern "C" fn rtnotify_rs_source_register(
     name: *const c_char,
     max_payload: usize,
-    write: Option<WriteFunction>,
-    call: Option<CallFunction>,
-    flags: u32,
+    ops: *const Ops,
     context: *mut c_void,
     out: *mut *mut c_void,
 ) -> c_int {
@@ -41,7 +39,9 @@ unsafe extern "C" fn rtnotify_rs_source_register(
             .get_mut(..name.len())
             .ok_or(EINVAL)?
             .copy_from_slice(name);
-        if flags & !abi::SOURCE_STREAM != 0 {
+        // SAFETY: Promised by the caller.
+        let ops = unsafe { *ops };
+        if ops.flags & !abi::SOURCE_STREAM != 0 {
             return Err(EINVAL);
         }
         let source = Source::register(Description {
@@ -49,12 +49,8 @@ unsafe extern "C" fn rtnotify_rs_source_register(
             source_type: abi::SOURCE_DRIVER,
             max_payload,
             period_ns: 0,
-            flags,
-            driver: (write.is_some() || call.is_some()).then_some(Driver {
-                write,
-                call,
-                context,
-            }),
+            flags: ops.flags,
+            driver: (ops.takes_writes() || ops.takes_calls()).then_some(Driver { ops, context }),
         })?;
         // SAFETY: Promised by the caller.
         unsafe { *out = source.into_foreign() };

@@ -5,7 +5,7 @@
 use super::{
     abi,
     arena::Arena,
-    client::stream::Stream,
+    client::{stream::Stream, Reserved},
     error,
     lane::{announcement, window_from_request},
     limits::{Charge, Resource},
@@ -20,7 +20,6 @@ use super::{
     target::{Process, Sent, Target},
     trace,
 };
-use core::ptr::NonNull;
 use kernel::{bindings, ffi::c_void, prelude::*, sync::Arc};
 
 /// How an event finds its place.
@@ -289,7 +288,7 @@ impl Registration {
     pub(crate) fn set_mode(&mut self, request: &abi::SetMode) -> Result {
         let mode = Mode::from_request(request.mode).ok_or(EINVAL)?;
         let index = self.lane(request.signo)?;
-        if mode == Mode::PerEvent && self.machine.is_published(index) {
+        if self.machine.is_published(index) && !self.machine.publishes_in(index, mode) {
             return Err(EINVAL);
         }
         let config = self.machine.lane_config(index).ok_or(ENOENT)?;
@@ -370,7 +369,7 @@ impl Registration {
         id: SubscriptionId,
         outline: &Outline,
         make: Make,
-    ) -> Result<(Room, Option<NonNull<u8>>), Loss> {
+    ) -> Result<Reserved, Loss> {
         self.sync_subscription(id);
         let room = self.machine.reserve(id, outline, make);
         // A gap may have been put out.

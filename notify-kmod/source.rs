@@ -8,11 +8,12 @@
 
 use super::{
     abi,
-    call::Calls,
+    call::{self, Calls},
     client::Client,
     error,
     irq_lock::{new_irq_lock, IrqLock},
     machine::SubscriptionId,
+    outbox::Part,
     posting::{Kept, KEPT},
     timer::Timer,
 };
@@ -74,11 +75,72 @@ pub(crate) type CallFunction = unsafe extern "C" fn(
     room: usize,
 ) -> c_int;
 
-/// What a driver does for processes.
-pub(crate) struct Driver {
+/// What a driver does for processes. The shared functions are given memory that the process may be writing.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Ops {
     pub(crate) write: Option<WriteFunction>,
     pub(crate) call: Option<CallFunction>,
+    pub(crate) flags: u32,
+    pub(crate) write_shared: Option<WriteFunction>,
+    pub(crate) call_shared: Option<CallFunction>,
+}
+
+impl Ops {
+    pub(crate) fn takes_writes(&self) -> bool {
+        self.write.is_some() || self.write_shared.is_some()
+    }
+
+    pub(crate) fn takes_calls(&self) -> bool {
+        self.call.is_some() || self.call_shared.is_some()
+    }
+}
+
+/// A driver's functions, and what they are given.
+pub(crate) struct Driver {
+    pub(crate) ops: Ops,
     pub(crate) context: *mut c_void,
+}
+
+/// What a process has given for a driver.
+#[derive(Clone, Copy)]
+pub(crate) enum Given<'a> {
+    /// The kernel's own bytes.
+    Own(&'a [u8]),
+    /// Those of an outbox.
+    Shared(&'a Part<'a>),
+}
+
+impl Given<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Own(bytes) => bytes.len(),
+            Self::Shared(part) => part.len(),
+        }
+    }
+
+    /// Gives them to whichever of a driver's functions takes them: `own` only bytes that nobody changes, `shared`
+    /// any.
+    fn hand_over<F>(
+        self,
+        own: Option<F>,
+        shared: Option<F>,
+        give: impl FnOnce(F, *const c_void, usize) -> c_int,
+    ) -> Result {
+        let copy;
+        let (function, data) = match (self, own, shared) {
+            (Self::Own(bytes), Some(function), _) | (Self::Own(bytes), None, Some(function)) => {
+                (function, bytes.as_ptr().cast())
+            }
+            (Self::Shared(part), _, Some(function)) => (function, part.start()),
+            (Self::Shared(part), Some(function), None) => {
+                copy = part.copied()?;
+                (function, copy.as_ptr().cast())
+            }
+            (_, None, None) => return Err(EPERM),
+        };
+        kernel::error::to_result(give(function, data, self.len()))
+    }
 }
 
 // SAFETY: The driver promises, when it registers, that its functions may be called with its context from any
@@ -164,10 +226,10 @@ impl Source {
         // Subscribing must not allocate under the lock.
         let subscribers = KVec::with_capacity(MAX_SUBSCRIBERS, GFP_KERNEL_ACCOUNT)?;
         let driver = description.driver;
-        let takes_calls = driver.as_ref().is_some_and(|d| d.call.is_some());
+        let takes_calls = driver.as_ref().is_some_and(|d| d.ops.takes_calls());
         let mut flags = description.flags;
         if description.source_type == abi::SOURCE_USER
-            || driver.as_ref().is_some_and(|d| d.write.is_some())
+            || driver.as_ref().is_some_and(|d| d.ops.takes_writes())
         {
             flags |= abi::SOURCE_WRITABLE;
         }
@@ -279,33 +341,29 @@ impl Source {
         &self,
         kind: u16,
         value: Option<u64>,
-        payload: &[u8],
+        given: Given<'_>,
         nonblock: bool,
     ) -> Result {
         if self.source_type == abi::SOURCE_USER {
-            return if self.is_blocking() {
-                let deadline = nonblock.then_some(0);
-                self.post_wait(kind, value, payload, None, deadline)
-                    .map(drop)
-            } else {
-                self.post(kind, value, payload, now()).map(drop)
+            return match given {
+                Given::Own(payload) if self.is_blocking() => self
+                    .post_wait(kind, value, payload, None, nonblock.then_some(0))
+                    .map(drop),
+                Given::Own(payload) => self.post(kind, value, payload, now()).map(drop),
+                Given::Shared(part) if self.is_blocking() => self
+                    .post_wait(kind, value, &part.copied()?, None, nonblock.then_some(0))
+                    .map(drop),
+                Given::Shared(part) => self.post_part(kind, value, part).map(drop),
             };
         }
         let guard = self.driver.lock();
         let driver = guard.as_ref().ok_or(ENODEV)?;
-        let write = driver.write.ok_or(EPERM)?;
-        // SAFETY: The driver has promised that this may be called until it unregisters the source, which
-        // waits for the mutex. The data is valid for the call.
-        let ret = unsafe {
-            write(
-                driver.context,
-                kind,
-                value.unwrap_or(0),
-                payload.as_ptr().cast(),
-                payload.len(),
-            )
-        };
-        kernel::error::to_result(ret)
+        let ops = &driver.ops;
+        given.hand_over(ops.write, ops.write_shared, |write, data, len| {
+            // SAFETY: The driver has promised that this may be called until it unregisters the source, which
+            // waits for the mutex. The data is valid for the call.
+            unsafe { write(driver.context, kind, value.unwrap_or(0), data, len) }
+        })
     }
 
     /// Whether the source takes a call with a message of `len` bytes; returns how long its answer can be, at
@@ -324,39 +382,31 @@ impl Source {
         Ok(room.min(self.max_payload))
     }
 
-    /// Calls the driver and waits for its answer, which goes into `answer`; returns that and the length. May
-    /// sleep.
+    /// Calls the driver as `request` says, with `message`, and waits for its answer of at most `room` bytes;
+    /// returns it and its length. May sleep.
     ///
     /// # Errors
     ///
     /// The driver's, and those of [`Calls`].
     pub(crate) fn call(
         &self,
-        kind: u16,
-        value: u64,
-        message: &[u8],
-        answer: KVVec<u8>,
-        deadline: Option<u64>,
+        request: &abi::Call,
+        message: Given<'_>,
+        room: usize,
     ) -> Result<(KVVec<u8>, usize)> {
-        let room = answer.len();
+        let deadline = call::deadline(request.timeout_ns);
+        let mut answer = KVVec::new();
+        answer.resize(room, 0, GFP_KERNEL_ACCOUNT)?;
         let ticket = self.calls.join(answer)?;
         {
             let guard = self.driver.lock();
             let driver = guard.as_ref().ok_or(ENODEV)?;
-            let call = driver.call.ok_or_else(error::not_supported)?;
-            // SAFETY: As for `write`.
-            let ret = unsafe {
-                call(
-                    driver.context,
-                    ticket.token,
-                    kind,
-                    value,
-                    message.as_ptr().cast(),
-                    message.len(),
-                    room,
-                )
-            };
-            kernel::error::to_result(ret)?;
+            let (token, kind, value) = (ticket.token, request.kind, request.value);
+            let ops = &driver.ops;
+            message.hand_over(ops.call, ops.call_shared, |call, data, len| {
+                // SAFETY: As for `write`.
+                unsafe { call(driver.context, token, kind, value, data, len, room) }
+            })?;
         }
         ticket.wait(deadline)
     }

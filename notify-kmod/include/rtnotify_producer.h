@@ -67,11 +67,20 @@ typedef int (*rtnotify_call_fn)(void *context, u64 token, u16 kind, u64 value,
  * @write: takes what processes write, or NULL
  * @call: takes what processes call the source for, or NULL
  * @flags: RTNOTIFY_PRODUCER_STREAM or 0
+ * @write_shared: as @write, for data that may change while it is read, or NULL
+ * @call_shared: as @call, for messages that may change while they are read, or NULL
+ *
+ * A process can pass data by reference: it lies in an outbox that the process has mapped. The shared functions get it
+ * where it is, without a copy. It is hostile: read each part once (READ_ONCE(), or copy what decisions depend on),
+ * and do not keep the address. A driver without them gets a copy, and one without the others gets everything through
+ * them.
  */
 struct rtnotify_source_ops {
 	rtnotify_write_fn write;
 	rtnotify_call_fn call;
 	u32 flags;
+	rtnotify_write_fn write_shared;
+	rtnotify_call_fn call_shared;
 };
 
 /**
@@ -164,7 +173,7 @@ int rtnotify_post_wait(struct rtnotify_source *source, u16 kind, const u64 *valu
 /**
  * struct rtnotify_reservation - room for one event, before it is posted
  * @data: where its payload goes, at least as long as asked for; NULL: nobody needs it, or nobody has room, so
- *	nothing need be written. Undefined at first, and gone after rtnotify_commit() and rtnotify_cancel()
+ *	nothing need be written. What lies there is older data of a subscriber: write all that you commit. Undefined at first, and gone after rtnotify_commit() and rtnotify_cancel()
  *
  * The rest is private.
  */

@@ -27,6 +27,19 @@ struct RawOps {
     write: Option<WriteFunction>,
     call: Option<CallFunction>,
     flags: u32,
+    /// Not for Rust: what a process may be writing cannot be a slice. There is a copy instead.
+    write_shared: Option<WriteFunction>,
+    call_shared: Option<CallFunction>,
+}
+
+impl RawOps {
+    const NONE: Self = Self {
+        write: None,
+        call: None,
+        flags: 0,
+        write_shared: None,
+        call_shared: None,
+    };
 }
 
 /// `struct rtnotify_reservation`.
@@ -139,13 +152,8 @@ impl Source {
     /// `EINVAL`, `EEXIST` (the name is taken), `ENOSPC`, `ENOMEM`.
     #[allow(dead_code)]
     pub(crate) fn new(name: &CStr, max_payload: usize) -> Result<Self> {
-        let none = RawOps {
-            write: None,
-            call: None,
-            flags: 0,
-        };
         // SAFETY: `name` is a C string; without functions the context is not used.
-        unsafe { Self::register(name, max_payload, &none, core::ptr::null_mut()) }
+        unsafe { Self::register(name, max_payload, &RawOps::NONE, core::ptr::null_mut()) }
     }
 
     /// Registers a source that takes no writes and posts a stream of bytes.
@@ -156,9 +164,8 @@ impl Source {
     #[allow(dead_code)]
     pub(crate) fn new_stream(name: &CStr, max_payload: usize) -> Result<Self> {
         let ops = RawOps {
-            write: None,
-            call: None,
             flags: STREAM,
+            ..RawOps::NONE
         };
         // SAFETY: `name` is a C string; without functions the context is not used.
         unsafe { Self::register(name, max_payload, &ops, core::ptr::null_mut()) }
@@ -181,8 +188,7 @@ impl Source {
     ) -> Result<Self> {
         let ops = RawOps {
             write: Some(write_trampoline::<W>),
-            call: None,
-            flags: 0,
+            ..RawOps::NONE
         };
         // SAFETY: `name` is a C string; the caller keeps `writer` valid for `write_trampoline::<W>`.
         unsafe { Self::register(name, max_payload, &ops, writer.cast_mut().cast()) }
@@ -206,7 +212,7 @@ impl Source {
         let ops = RawOps {
             write: Some(write_trampoline::<S>),
             call: Some(call_trampoline::<S>),
-            flags: 0,
+            ..RawOps::NONE
         };
         // SAFETY: `name` is a C string; the caller keeps `server` valid for both trampolines.
         unsafe { Self::register(name, max_payload, &ops, server.cast_mut().cast()) }

@@ -23,6 +23,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 use rtnotify_core::abi;
 
 use crate::loopback::{Broker, Connection};
+use crate::outbox::Outbox;
 use crate::ring::Ring;
 use crate::sys;
 
@@ -425,6 +426,46 @@ impl Client {
         }
     }
 
+    /// Gives the client an outbox of at least `len` bytes, for passing data by reference. A client has one at most,
+    /// and needs to be open for reading and writing.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` (it has one), `EINVAL` (0 bytes, or more than [`abi::MAX_OUTBOX`]), `EBADF` and `EACCES` (not open for
+    /// writing, for reading), `EOPNOTSUPP` (the loopback), `EDQUOT`, `ENOMEM`.
+    pub fn outbox(&self, len: usize) -> Result<Outbox<'_>, Errno> {
+        match self.end()? {
+            End::Kernel(file) => Outbox::new(self, file.as_fd(), len),
+            End::Loopback(_) => Err(Errno::EOPNOTSUPP),
+        }
+    }
+
+    /// [`Client::call`] of what lies in the outbox; only [`Outbox`] knows that nobody looks there meanwhile.
+    pub(crate) fn call_by_reference(
+        &self,
+        source: u32,
+        kind: u16,
+        message: (usize, usize),
+        answer: (usize, usize),
+        timeout: Option<Duration>,
+    ) -> Result<usize, Errno> {
+        match self.end()? {
+            End::Kernel(file) => {
+                let mut request = abi::Call {
+                    flags: abi::CALL_REFERENCE,
+                    message: message.0 as u64,
+                    message_len: u32::try_from(message.1).map_err(|_| Errno::EMSGSIZE)?,
+                    answer: answer.0 as u64,
+                    answer_len: u32::try_from(answer.1).unwrap_or(u32::MAX),
+                    ..call_request(source, kind, 0, timeout)
+                };
+                sys::device_ioctl(file.as_fd(), abi::IOC_CALL, &mut request)?;
+                Ok(request.answer_len as usize)
+            }
+            End::Loopback(end) => Err(end.call(source)),
+        }
+    }
+
     /// Posts a batch of frames, each an [`abi::Post`] and its payload, padded to 8 bytes unless last. All are
     /// checked before the first is posted. Returns the bytes taken, fewer only if a driver is busy.
     ///
@@ -491,16 +532,7 @@ impl Client {
     ) -> Result<usize, Errno> {
         match self.end()? {
             End::Kernel(file) => {
-                let timeout = timeout.map(|t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX));
-                let mut request = abi::Call {
-                    size: abi::Call::BYTES as u32,
-                    source,
-                    kind,
-                    value,
-                    // 0 would mean no limit.
-                    timeout_ns: timeout.map_or(0, |ns| ns.max(1)),
-                    ..abi::Call::zeroed()
-                };
+                let mut request = call_request(source, kind, value, timeout);
                 sys::device_call(file.as_fd(), &mut request, message, answer)
             }
             End::Loopback(end) => Err(end.call(source)),
@@ -550,6 +582,19 @@ impl Client {
             }
             End::Loopback(end) => end.poll(timeout),
         }
+    }
+}
+
+fn call_request(source: u32, kind: u16, value: u64, timeout: Option<Duration>) -> abi::Call {
+    let timeout = timeout.map(|t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX));
+    abi::Call {
+        size: abi::Call::BYTES as u32,
+        source,
+        kind,
+        value,
+        // 0 would mean no limit.
+        timeout_ns: timeout.map_or(0, |ns| ns.max(1)),
+        ..abi::Call::zeroed()
     }
 }
 

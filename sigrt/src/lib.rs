@@ -76,6 +76,7 @@ mod delivery;
 mod device;
 mod dispatcher;
 mod error;
+pub mod outbox;
 pub mod ring;
 mod signal;
 mod subscription;

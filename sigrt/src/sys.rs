@@ -442,20 +442,14 @@ pub(crate) fn device_read_lane(
 ///
 /// # Invariants
 ///
-/// `control` is a page that is mapped for reading and writing, and unmapped exactly once.
+/// `control` is at least a page.
 #[derive(Debug)]
 pub(crate) struct RingPages {
     records: Mapping,
     pool: Mapping,
-    control: *mut libc::c_void,
-    control_len: usize,
+    control: Written,
     entries: u64,
 }
-
-// SAFETY: what is shared with the kernel is only accessed through atomics, or not written while it is looked at.
-unsafe impl Send for RingPages {}
-// SAFETY: as above.
-unsafe impl Sync for RingPages {}
 
 impl RingPages {
     /// Publishes a lane to a ring and maps that.
@@ -472,27 +466,12 @@ impl RingPages {
         device_ioctl(fd, abi::IOC_MAP_RING, &mut ring)?;
         let records = Mapping::new(fd, ring.ring_offset, ring.ring_len as usize)?;
         let pool = Mapping::new(fd, ring.pool_offset, ring.pool_len as usize)?;
-        let control_len = ring.control_len as usize;
-        // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
-        let control = unsafe {
-            libc::mmap64(
-                std::ptr::null_mut(),
-                control_len,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                fd.as_raw_fd(),
-                ring.control_offset as libc::off64_t,
-            )
-        };
-        if control == libc::MAP_FAILED {
-            return Err(Errno::last());
-        }
-        // INVARIANT: it has just been mapped.
+        let control = Written::new(fd, ring.control_offset, ring.control_len as usize)?;
+        // INVARIANT: the device maps whole pages.
         Ok(Self {
             records,
             pool,
             control,
-            control_len,
             entries: ring.entries.into(),
         })
     }
@@ -533,15 +512,74 @@ impl RingPages {
 
     /// Gives back all records before number `head`.
     pub(crate) fn give_back(&self, head: u64) {
-        // SAFETY: the page is mapped by the invariant; the kernel reads the word with an atomic load.
-        unsafe { &*self.control.cast::<AtomicU64>() }.store(head, Ordering::Release);
+        self.control.word().store(head, Ordering::Release);
     }
 }
 
-impl Drop for RingPages {
+/// Memory of the device that this process writes.
+///
+/// # Invariants
+///
+/// `start` is mapped for reading and writing, `len` bytes, and unmapped exactly once.
+#[derive(Debug)]
+pub(crate) struct Written {
+    start: *mut libc::c_void,
+    len: usize,
+}
+
+// SAFETY: it is memory of this value alone; the kernel bears with what is written there at any time.
+unsafe impl Send for Written {}
+// SAFETY: a shared reference gives no access but through atomics.
+unsafe impl Sync for Written {}
+
+impl Written {
+    /// Maps `len` bytes at `offset`.
+    ///
+    /// # Errors
+    ///
+    /// What the device says.
+    pub(crate) fn new(fd: BorrowedFd<'_>, offset: u64, len: usize) -> Result<Self, Errno> {
+        // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
+        let start = unsafe {
+            libc::mmap64(
+                std::ptr::null_mut(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                fd.as_raw_fd(),
+                offset as libc::off64_t,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        // INVARIANT: it has just been mapped.
+        Ok(Self { start, len })
+    }
+
+    /// Bytes in it.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// All of it.
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: mapped by the invariant, and every bit pattern is a value. The kernel writes here only during calls
+        // that take this value exclusively, and other processes do not share it.
+        unsafe { std::slice::from_raw_parts_mut(self.start.cast(), self.len) }
+    }
+
+    /// The first word, of at least a page.
+    fn word(&self) -> &AtomicU64 {
+        // SAFETY: mapped and aligned by the invariant; the kernel reads it with atomic loads.
+        unsafe { &*self.start.cast::<AtomicU64>() }
+    }
+}
+
+impl Drop for Written {
     fn drop(&mut self) {
         // SAFETY: by the invariant; nothing refers to it any more.
-        unsafe { libc::munmap(self.control, self.control_len) };
+        unsafe { libc::munmap(self.start, self.len) };
     }
 }
 

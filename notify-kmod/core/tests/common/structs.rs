@@ -46,6 +46,7 @@ pub(crate) fn all() -> Vec<Struct> {
         of::<abi::Ring>(),
         of::<abi::RingHeader>(),
         of::<abi::RingControl>(),
+        of::<abi::Outbox>(),
         of::<abi::Post>(),
         of::<abi::Call>(),
         of::<abi::StreamGap>(),
