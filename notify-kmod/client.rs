@@ -87,6 +87,9 @@ struct State {
     changes: u64,
     /// Producers that wait for [`Client::room`].
     waiting: u32,
+    /// How long a blocking `read` and a blocking `write` of this file wait, in nanoseconds; 0: without end.
+    read_timeout: u64,
+    write_timeout: u64,
 }
 
 impl Client {
@@ -110,6 +113,8 @@ impl Client {
                         past: Counters::default(),
                         changes: 0,
                         waiting: 0,
+                        read_timeout: 0,
+                        write_timeout: 0,
                     },
                     "rtnotify_client"
                 ),
@@ -161,6 +166,18 @@ impl Client {
     /// `ENXIO`: it has none.
     pub(crate) fn outbox(&self) -> Result<Outbox> {
         self.outbox.lock().clone().ok_or(ENXIO)
+    }
+
+    /// How long a blocking `read` and a blocking `write` wait, in nanoseconds; 0: without end.
+    pub(crate) fn set_timeouts(&self, read_ns: u64, write_ns: u64) {
+        let mut state = self.state.lock();
+        state.read_timeout = read_ns;
+        state.write_timeout = write_ns;
+    }
+
+    /// Until when a `write` that starts now waits, if it waits; `None`: without end.
+    pub(crate) fn write_deadline(&self) -> Option<u64> {
+        call::deadline(self.state.lock().write_timeout)
     }
 
     /// Looks at the registration, if there is one; `look` must not sleep.
@@ -474,6 +491,7 @@ impl Client {
         nonblock: bool,
         signo: u32,
     ) -> Result<usize> {
+        let deadline = call::deadline(self.state.lock().read_timeout);
         // Lanes are added, never taken away.
         let lane = self.with_registration(|registration| {
             let lane = match signo {
@@ -519,7 +537,7 @@ impl Client {
                     }
                     Some(_) => {}
                 }
-                if self.readable.wait_interruptible(&mut state) {
+                if call::sleep(&self.readable, &mut state, deadline).map_err(|_| EAGAIN)? {
                     return Err(ERESTARTSYS);
                 }
             }

@@ -248,6 +248,8 @@ fn write_posts(
         rest = frame.next;
     }
 
+    // All of a batch together waits no longer than one message would.
+    let deadline = if nonblock { Some(0) } else { client.write_deadline() };
     let mut rest = bytes;
     while !rest.is_empty() {
         let frame = Frame::split(rest)?;
@@ -259,7 +261,7 @@ fn write_posts(
                 } else {
                     let given = Given::Own(payload);
                     let (kind, value) = (frame.post.kind, frame.value());
-                    (source.write(kind, value, given, nonblock), frame.next)
+                    (source.write(kind, value, given, deadline), frame.next)
                 }
             }
             (Ok(source), Payload::At(offset)) => {
@@ -267,7 +269,7 @@ fn write_posts(
                 let part = outbox.as_ref().ok_or(ENXIO)?.part(*offset, frame.len())?;
                 let given = Given::Shared(&part);
                 let (kind, value) = (frame.post.kind, frame.value());
-                (source.write(kind, value, given, nonblock), frame.next)
+                (source.write(kind, value, given, deadline), frame.next)
             }
         };
         if let Err(e) = result {

@@ -219,6 +219,14 @@ pub(crate) fn ioctl(
             client.map_outbox(&mut request)?;
             write(argument, &request.to_bytes())
         }
+        abi::IOC_SET_TIMEOUTS => {
+            let request = abi::Timeouts::from_bytes(&read(argument)?);
+            if request.flags != 0 || request.reserved != [0; 2] {
+                return Err(EINVAL);
+            }
+            client.set_timeouts(request.read_ns, request.write_ns);
+            Ok(())
+        }
         abi::IOC_READ => {
             let mut request = abi::Read::from_bytes(&read(argument)?);
             if request.flags != 0 || request.reserved0 != 0 || request.reserved != 0 {

@@ -385,9 +385,7 @@ impl Source {
     /// Writes the payload wherever it goes.
     fn fill(&self, reservation: &Reservation, payload: &[u8]) {
         if let Some(to) = reservation.to {
-            // SAFETY: The room is kept for a payload of that length, and for this reservation alone; a client
-            // does not leave the source's list, and its memory does not go, before that has ended.
-            unsafe { core::ptr::copy_nonoverlapping(payload.as_ptr(), to.as_ptr(), payload.len()) };
+            write_to(to, payload);
             self.fill_rest(reservation, payload);
         }
     }
@@ -401,8 +399,7 @@ impl Source {
             let Some(to) = self.state.lock().next_to_fill(reservation.place) else {
                 return;
             };
-            // SAFETY: As for the first.
-            unsafe { core::ptr::copy_nonoverlapping(payload.as_ptr(), to.as_ptr(), payload.len()) };
+            write_to(to, payload);
         }
     }
 
@@ -527,7 +524,17 @@ impl State {
     fn try_post(&mut self, message: &Message<'_>, time_ns: Option<u64>) -> Result<u32, NotReserved> {
         self.reserve(&message.outline(), LOCKED, true, false)
             .map_err(NotReserved::Full)?;
+        while let Some(to) = self.next_to_fill(LOCKED) {
+            write_to(to, message.payload);
+        }
         let time_ns = time_ns.unwrap_or_else(now);
         Ok(self.post(message, time_ns, LOCKED, || Way::Find))
     }
+}
+
+/// Writes a payload, no longer than was asked for, to where [`State::next_to_fill`] has said.
+fn write_to(to: NonNull<u8>, payload: &[u8]) {
+    // SAFETY: The room is kept for a payload of that length, and for whoever has been told of it; a client does not
+    // leave the source's list, and its memory does not go, as long as something is kept there.
+    unsafe { core::ptr::copy_nonoverlapping(payload.as_ptr(), to.as_ptr(), payload.len()) };
 }

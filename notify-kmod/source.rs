@@ -332,7 +332,7 @@ impl Source {
     }
 
     /// A process writes: a user source posts it, a driver gets it. May sleep; a blocking source waits for
-    /// room unless `nonblock`.
+    /// room, until `deadline` if there is one.
     ///
     /// # Errors
     ///
@@ -342,16 +342,16 @@ impl Source {
         kind: u16,
         value: Option<u64>,
         given: Given<'_>,
-        nonblock: bool,
+        deadline: Option<u64>,
     ) -> Result {
         if self.source_type == abi::SOURCE_USER {
             return match given {
                 Given::Own(payload) if self.is_blocking() => self
-                    .post_wait(kind, value, payload, None, nonblock.then_some(0))
+                    .post_wait(kind, value, payload, None, deadline)
                     .map(drop),
                 Given::Own(payload) => self.post(kind, value, payload, now()).map(drop),
                 Given::Shared(part) if self.is_blocking() => self
-                    .post_wait(kind, value, &part.copied()?, None, nonblock.then_some(0))
+                    .post_wait(kind, value, &part.copied()?, None, deadline)
                     .map(drop),
                 Given::Shared(part) => self.post_part(kind, value, part).map(drop),
             };

@@ -426,6 +426,31 @@ impl Client {
         }
     }
 
+    /// How long a blocking [`Client::read`] and a [`Client::write`] to a blocking source wait before they give
+    /// `EAGAIN`; `None`: without end, as at first.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` (the loopback).
+    pub fn set_timeouts(
+        &self,
+        read: Option<Duration>,
+        write: Option<Duration>,
+    ) -> Result<(), Errno> {
+        match self.end()? {
+            End::Kernel(file) => {
+                let mut request = abi::Timeouts {
+                    size: abi::Timeouts::BYTES as u32,
+                    read_ns: nanoseconds(read),
+                    write_ns: nanoseconds(write),
+                    ..abi::Timeouts::zeroed()
+                };
+                sys::device_ioctl(file.as_fd(), abi::IOC_SET_TIMEOUTS, &mut request)
+            }
+            End::Loopback(_) => Err(Errno::EOPNOTSUPP),
+        }
+    }
+
     /// Gives the client an outbox of at least `len` bytes, for passing data by reference. A client has one at most,
     /// and needs to be open for reading and writing.
     ///
@@ -586,16 +611,21 @@ impl Client {
 }
 
 fn call_request(source: u32, kind: u16, value: u64, timeout: Option<Duration>) -> abi::Call {
-    let timeout = timeout.map(|t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX));
     abi::Call {
         size: abi::Call::BYTES as u32,
         source,
         kind,
         value,
-        // 0 would mean no limit.
-        timeout_ns: timeout.map_or(0, |ns| ns.max(1)),
+        timeout_ns: nanoseconds(timeout),
         ..abi::Call::zeroed()
     }
+}
+
+/// A timeout as the device wants it: 0 means no limit, so none is as short as that.
+fn nanoseconds(timeout: Option<Duration>) -> u64 {
+    timeout.map_or(0, |t| {
+        u64::try_from(t.as_nanos()).unwrap_or(u64::MAX).max(1)
+    })
 }
 
 /// The head of a frame for [`Client::write`].

@@ -238,6 +238,18 @@ fn commands(source: u32, other: u32) -> Vec<Command> {
             must_be_zero: &[4, 7, 15, 24, 39],
         },
         Command {
+            name: "SET_TIMEOUTS",
+            number: abi::IOC_SET_TIMEOUTS,
+            works: Ok(()),
+            good: abi::Timeouts {
+                size: size(abi::Timeouts::BYTES),
+                ..abi::Timeouts::zeroed()
+            }
+            .to_bytes()
+            .to_vec(),
+            must_be_zero: &[4, 7, 24, 39],
+        },
+        Command {
             name: "READ",
             number: abi::IOC_READ,
             works: Err(Errno::EAGAIN),

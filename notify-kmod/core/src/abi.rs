@@ -230,6 +230,8 @@ pub const IOC_READ: u32 = ioc(12);
 pub const IOC_MAP_RING: u32 = ioc(13);
 /// `ioctl`: give the file an outbox, memory that the process writes and drivers read; [`Outbox`].
 pub const IOC_MAP_OUTBOX: u32 = ioc(14);
+/// `ioctl`: how long a `read` and a `write` of the file wait; [`Timeouts`].
+pub const IOC_SET_TIMEOUTS: u32 = ioc(15);
 /// `ioctl`: call the driver behind a source and wait for its answer; [`Call`].
 pub const IOC_CALL: u32 = ioc(16);
 /// `ioctl`: the gap that the last `ENOBUFS` of a stream stood for; [`StreamGap`].
@@ -595,6 +597,20 @@ abi_struct! {
         len: u64 = 8,
         /// Out: where it is, for `mmap`, to be mapped as a whole.
         offset: u64 = 16,
+        /// Must be 0.
+        reserved: [u64; 2] = 24,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_SET_TIMEOUTS`: what `SO_RCVTIMEO` and `SO_SNDTIMEO` are to a socket.
+    pub struct Timeouts as "rtnotify_timeouts", 40 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Nanoseconds that a blocking `read` waits before it gives `EAGAIN`; 0: without end.
+        read_ns: u64 = 8,
+        /// Nanoseconds that a `write` to a blocking source waits before it gives `EAGAIN`; 0: without end.
+        write_ns: u64 = 16,
         /// Must be 0.
         reserved: [u64; 2] = 24,
     }
@@ -1041,6 +1057,11 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
         "IOC_MAP_OUTBOX",
         IOC_MAP_OUTBOX as u64,
         "struct rtnotify_outbox",
+    ),
+    (
+        "IOC_SET_TIMEOUTS",
+        IOC_SET_TIMEOUTS as u64,
+        "struct rtnotify_timeouts",
     ),
     ("IOC_CALL", IOC_CALL as u64, "struct rtnotify_call"),
     (

@@ -187,6 +187,8 @@
 #define RTNOTIFY_IOC_MAP_RING 0xc000b70dU
 /* struct rtnotify_outbox */
 #define RTNOTIFY_IOC_MAP_OUTBOX 0xc000b70eU
+/* struct rtnotify_timeouts */
+#define RTNOTIFY_IOC_SET_TIMEOUTS 0xc000b70fU
 /* struct rtnotify_call */
 #define RTNOTIFY_IOC_CALL 0xc000b710U
 /* struct rtnotify_stream_gap */
@@ -650,6 +652,25 @@ struct rtnotify_outbox {
 };
 
 /**
+ * struct rtnotify_timeouts - Argument of RTNOTIFY_IOC_SET_TIMEOUTS: what
+ *  SO_RCVTIMEO and SO_SNDTIMEO are to a socket.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @read_ns: Nanoseconds that a blocking read waits before it gives EAGAIN; 0:
+ *  without end.
+ * @write_ns: Nanoseconds that a write to a blocking source waits before it
+ *  gives EAGAIN; 0: without end.
+ * @reserved: Must be 0.
+ */
+struct rtnotify_timeouts {
+	__u32 size;
+	__u32 flags;
+	__u64 read_ns;
+	__u64 write_ns;
+	__u64 reserved[2];
+};
+
+/**
  * struct rtnotify_post - Head of one message in a write; payload_len bytes
  *  follow, padded to 8 bytes unless last.
  * @size: Size of this structure.
@@ -759,6 +780,7 @@ RTNOTIFY_ASSERT_SIZE(rtnotify_ring, 80);
 RTNOTIFY_ASSERT_SIZE(rtnotify_ring_header, 16);
 RTNOTIFY_ASSERT_SIZE(rtnotify_ring_control, 8);
 RTNOTIFY_ASSERT_SIZE(rtnotify_outbox, 40);
+RTNOTIFY_ASSERT_SIZE(rtnotify_timeouts, 40);
 RTNOTIFY_ASSERT_SIZE(rtnotify_post, 32);
 RTNOTIFY_ASSERT_SIZE(rtnotify_call, 64);
 RTNOTIFY_ASSERT_SIZE(rtnotify_stream_gap, 64);

@@ -47,6 +47,7 @@ pub(crate) fn all() -> Vec<Struct> {
         of::<abi::RingHeader>(),
         of::<abi::RingControl>(),
         of::<abi::Outbox>(),
+        of::<abi::Timeouts>(),
         of::<abi::Post>(),
         of::<abi::Call>(),
         of::<abi::StreamGap>(),
