@@ -12,26 +12,7 @@
 #define LENGTH		1000000
 #define ROUNDS		50
 #define MESSAGE		4096		/* where in the outbox the message lies */
-#define SOURCES		1024
 #define PATIENCE	10000000000ULL	/* nanoseconds */
-
-static __u32 find_source(int fd, const char *name)
-{
-	static struct rtnotify_source_info infos[SOURCES];
-	struct rtnotify_list_sources request = {
-		.size = sizeof(request),
-		.capacity = SOURCES,
-		.entries = (uintptr_t)infos,
-	};
-
-	CHECK(!ioctl(fd, RTNOTIFY_IOC_LIST_SOURCES, &request));
-	for (__u32 i = 0; i < request.count; i++) {
-		if (!strcmp((const char *)infos[i].name, name))
-			return infos[i].number;
-	}
-	fprintf(stderr, "there is no source called %s\n", name);
-	exit(1);
-}
 
 /* Fills the message and returns the sum of its bytes. */
 static __u32 fill(unsigned char *message, __u32 round)
@@ -63,7 +44,7 @@ int main(void)
 
 	CHECK(memory != MAP_FAILED);
 
-	__u32 echo = find_source(fd, "echo"), done = 0;
+	__u32 echo = find_source(fd, "echo", RTNOTIFY_SOURCE_CALLABLE), done = 0;
 
 	while (done < ROUNDS) {
 		__u32 sum = fill(memory + MESSAGE, done), answer;
