@@ -69,21 +69,43 @@
 
 pub mod client;
 pub mod loopback;
+pub mod realtime;
+pub mod ring;
 #[expect(unsafe_code, reason = "the one place for system calls")]
 pub mod sys;
 
+mod builder;
 mod delivery;
 mod device;
 mod dispatcher;
 mod error;
-pub mod ring;
+mod handover;
+mod lazy;
+mod mapped;
+mod polled;
 mod signal;
+mod sink;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+mod streams;
 mod subscription;
+#[cfg(feature = "zerocopy")]
+mod typed;
+#[cfg(feature = "stream")]
+mod wake;
 
+pub use builder::{Lane, SubscriptionBuilder};
 pub use delivery::{Delivery, Event, Gap, Gone, LossReason, parse_frames};
 pub use device::{
     Batch, DEFAULT_PATH, Device, Source, SourceInfo, SourceOptions, SourceRef, SourceType,
 };
+pub use dispatcher::Dispatcher;
 pub use error::{Error, Result};
+pub use lazy::LazyPayload;
+pub use mapped::{MappedBatch, MappedSubscription};
+pub use polled::PolledSubscription;
 pub use rtnotify_core::abi;
-pub use subscription::{Filter, Mode, Overflow, Stats, Subscription, SubscriptionBuilder};
+#[cfg(feature = "async-io")]
+pub use streams::AsyncIoStream;
+#[cfg(feature = "tokio")]
+pub use streams::TokioStream;
+pub use subscription::{Filter, Listener, Mode, Overflow, Shutdown, Stats, Subscription};
