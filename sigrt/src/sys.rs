@@ -335,6 +335,32 @@ pub fn gettid() -> Tid {
     unsafe { libc::gettid() }
 }
 
+/// Has the kernel queue `signo` to this process, with the descriptor in `si_fd`, whenever `fd` becomes ready and has
+/// `O_ASYNC` set (`F_SETOWN` and `F_SETSIG` of `fcntl(2)`): for [`crate::realtime`].
+///
+/// # Errors
+///
+/// `EINVAL` (no such signal).
+///
+/// # Examples
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// let (reader, _writer) = std::io::pipe()?;
+/// sigrt::sys::announce_readiness(reader.as_fd(), sigrt::sys::sigrtmin())?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn announce_readiness(fd: BorrowedFd<'_>, signo: i32) -> Result<(), Errno> {
+    /// `F_SETSIG` of `include/uapi/asm-generic/fcntl.h`.
+    const F_SETSIG: i32 = 10;
+    // SAFETY: no memory is involved.
+    let done = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETOWN, process_id() as i32) };
+    Errno::result(done)?;
+    // SAFETY: no memory is involved.
+    let done = unsafe { libc::fcntl(fd.as_raw_fd(), F_SETSIG, signo) };
+    Errno::result(done).map(drop)
+}
+
 /// Whether the process has neither a handler for `signo` nor ignores it.
 #[must_use]
 pub fn has_default_action(signo: i32) -> bool {

@@ -69,8 +69,8 @@ impl Parking for Futex {
     }
 }
 
-/// Every interleaving in which no more than three threads are interrupted where they need not be: that finds what can
-/// be found (a bound of two has found every mistake put in on trial), in seconds.
+/// Every interleaving in which no more than three threads are interrupted where they need not be: enough for each
+/// mistake that was put in on trial, and done in seconds.
 fn every_interleaving(run: impl Fn() + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
