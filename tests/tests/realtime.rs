@@ -2,7 +2,7 @@
 
 //! Realtime signals that anybody sends: exact in number, in value and in origin, with no device.
 //!
-//! Every test runs in a process of its own: dispositions and masks belong to the process.
+//! All but one run in a process of their own: dispositions and masks belong to the process.
 
 use std::fs::File;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, after, select};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rtnotify_tests::asynchronous::{self, Owner};
-use rtnotify_tests::harness::{Backend, PATIENCE, eventually, isolated};
+use rtnotify_tests::harness::{Backend, PATIENCE, eventually, isolated, shared};
 use rtnotify_tests::raw;
 use rtnotify_tests::senders::{MessageQueue, Timer, read_asynchronously};
 use sigrt::realtime::{self, Cause, Signal, Signals};
@@ -412,32 +412,37 @@ fn dropping_ends_the_thread_and_child_is_inert() {
 /// A thousand signals are queued by `sigqueue` and counted three ways. Only what is certain is asserted.
 #[test]
 fn thousand_queued_signals_side_by_side() {
-    check("thousand_queued_signals_side_by_side", |_| {
-        const COUNT: u64 = 1000;
-        // One after the other, so that they do not disturb each other.
-        let ours = {
-            let signals = Signals::start(&[signo(1)]).unwrap();
-            let sender = thread::spawn(|| {
-                for n in 0..COUNT {
-                    send_patiently(signo(1), n);
-                }
-            });
-            let count = (0..COUNT)
-                .filter(|_| receive(&signals).value().is_some())
-                .count();
-            sender.join().unwrap();
-            assert!(signals.recv_timeout(Duration::from_millis(20)).is_err());
-            count as u64
-        };
-        let hook = with_signal_hook(COUNT);
-        let tokio = with_tokio(COUNT);
-        println!(
-            "of {COUNT} queued signals: sigrt {ours}, signal-hook {hook}, tokio::signal {tokio}"
-        );
-        assert_eq!(ours, COUNT);
-        assert!(hook <= COUNT && tokio <= COUNT);
-        assert!(hook > 0 && tokio > 0);
-    });
+    // The only one in this very process, so that `--nocapture` shows the counts.
+    shared(
+        "thousand_queued_signals_side_by_side",
+        &Backend::loopback(),
+        |_| {
+            const COUNT: u64 = 1000;
+            // One after the other, so that they do not disturb each other.
+            let ours = {
+                let signals = Signals::start(&[signo(1)]).unwrap();
+                let sender = thread::spawn(|| {
+                    for n in 0..COUNT {
+                        send_patiently(signo(1), n);
+                    }
+                });
+                let count = (0..COUNT)
+                    .filter(|_| receive(&signals).value().is_some())
+                    .count();
+                sender.join().unwrap();
+                assert!(signals.recv_timeout(Duration::from_millis(20)).is_err());
+                count as u64
+            };
+            let hook = with_signal_hook(COUNT);
+            let tokio = with_tokio(COUNT);
+            println!(
+                "of {COUNT} queued signals: sigrt {ours}, signal-hook {hook}, tokio::signal {tokio}"
+            );
+            assert_eq!(ours, COUNT);
+            assert!(hook <= COUNT && tokio <= COUNT);
+            assert!(hook > 0 && tokio > 0);
+        },
+    );
 }
 
 /// Sends, then a last one of another number, which comes after all others.
