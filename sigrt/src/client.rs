@@ -124,6 +124,11 @@ impl Client {
         }
     }
 
+    /// Whether this is the copy in a forked child.
+    pub(crate) fn is_forked(&self) -> bool {
+        sys::process_id() != self.pid
+    }
+
     fn end(&self) -> Result<&End, Errno> {
         if sys::process_id() == self.pid {
             Ok(&self.end)
@@ -194,6 +199,42 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_ADD_LANE, request),
             End::Loopback(end) => end.add_lane(request, false),
+        }
+    }
+
+    /// [`Client::add_lane`] with the promise of [`Client::register_dispatcher`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::add_lane`].
+    pub fn add_dispatcher_lane(&self, request: &mut abi::Lane) -> Result<(), Errno> {
+        match self.end()? {
+            End::Kernel(_) => self.add_lane(request),
+            End::Loopback(end) => {
+                request.size = abi::Lane::BYTES as u32;
+                end.add_lane(request, true)
+            }
+        }
+    }
+
+    /// A descriptor that `poll` and the like say is readable when there is something to read: the device's own, or
+    /// over the loopback one that the broker keeps that way.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` (no descriptor left).
+    pub fn pollable(&self) -> Result<BorrowedFd<'_>, Errno> {
+        match self.end()? {
+            End::Kernel(file) => Ok(file.as_fd()),
+            End::Loopback(end) => end.pollable(),
+        }
+    }
+
+    /// The descriptor of [`Client::pollable`], if that has been asked for; in a forked child too.
+    pub(crate) fn made_pollable(&self) -> Option<BorrowedFd<'_>> {
+        match &self.end {
+            End::Kernel(file) => Some(file.as_fd()),
+            End::Loopback(end) => end.made_pollable(),
         }
     }
 

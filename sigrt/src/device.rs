@@ -11,10 +11,10 @@ use std::time::Duration;
 use nix::errno::Errno;
 use rtnotify_core::abi;
 
+use crate::builder::SubscriptionBuilder;
 use crate::client::{self, Access, Client};
 use crate::error::{Error, Result};
 use crate::loopback::Broker;
-use crate::subscription::SubscriptionBuilder;
 
 /// Where the module puts its device node.
 pub const DEFAULT_PATH: &str = "/dev/rtnotify";

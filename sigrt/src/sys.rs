@@ -8,6 +8,9 @@
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("handles travel in a 64-bit sigval: 32-bit programs are not supported");
 
+pub(crate) mod handler;
+pub(crate) mod info;
+
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::time::Duration;
@@ -154,6 +157,22 @@ pub struct Taken {
     pub value: u64,
 }
 
+impl Taken {
+    fn decode(info: &libc::siginfo_t) -> Self {
+        let value = if info.si_code == libc::SI_QUEUE {
+            // SAFETY: with SI_QUEUE the `_rt` member is the one in force.
+            unsafe { info.si_value() }.sival_ptr as u64
+        } else {
+            0
+        };
+        Self {
+            signo: info.si_signo,
+            code: info.si_code,
+            value,
+        }
+    }
+}
+
 /// Layout of `siginfo_t` for queued signals on 64-bit Linux (`include/uapi/asm-generic/siginfo.h`).
 #[repr(C)]
 struct QueuedInfo {
@@ -190,18 +209,7 @@ pub fn take_signal(set: &SignalSet, timeout: Option<Duration>) -> Result<Taken, 
         return Err(Errno::last());
     }
     // SAFETY: zeroed is a valid siginfo_t, and the kernel has only made it more so.
-    let info = unsafe { info.assume_init() };
-    let value = if info.si_code == libc::SI_QUEUE {
-        // SAFETY: with SI_QUEUE the `_rt` member is the one in force.
-        unsafe { info.si_value() }.sival_ptr as u64
-    } else {
-        0
-    };
-    Ok(Taken {
-        signo,
-        code: info.si_code,
-        value,
-    })
+    Ok(Taken::decode(unsafe { info.assume_init_ref() }))
 }
 
 /// Queues `signo` with `value` to a thread of this process, with sender and user 0, as the module does.
@@ -325,6 +333,32 @@ fn map_wiped_on_fork() -> Option<*mut AtomicU32> {
 pub fn gettid() -> Tid {
     // SAFETY: no memory is involved and the call cannot fail.
     unsafe { libc::gettid() }
+}
+
+/// Has the kernel queue `signo` to this process, with the descriptor in `si_fd`, whenever `fd` becomes ready and has
+/// `O_ASYNC` set (`F_SETOWN` and `F_SETSIG` of `fcntl(2)`): for [`crate::realtime`].
+///
+/// # Errors
+///
+/// `EINVAL` (no such signal).
+///
+/// # Examples
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// let (reader, _writer) = std::io::pipe()?;
+/// sigrt::sys::announce_readiness(reader.as_fd(), sigrt::sys::sigrtmin())?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn announce_readiness(fd: BorrowedFd<'_>, signo: i32) -> Result<(), Errno> {
+    /// `F_SETSIG` of `include/uapi/asm-generic/fcntl.h`.
+    const F_SETSIG: i32 = 10;
+    // SAFETY: no memory is involved.
+    let done = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETOWN, process_id() as i32) };
+    Errno::result(done)?;
+    // SAFETY: no memory is involved.
+    let done = unsafe { libc::fcntl(fd.as_raw_fd(), F_SETSIG, signo) };
+    Errno::result(done).map(drop)
 }
 
 /// Whether the process has neither a handler for `signo` nor ignores it.
@@ -494,13 +528,10 @@ impl RingPages {
         self.header(1) != 0
     }
 
-    /// Record number `n`, which is published and not given back.
-    pub(crate) fn record(&self, n: u64) -> abi::Record {
+    /// The bytes of record number `n`, which is published and not given back.
+    pub(crate) fn record(&self, n: u64) -> Option<&[u8; abi::Record::BYTES]> {
         let at = PAGE + (n & (self.entries - 1)) as usize * abi::Record::BYTES;
-        match self.records.get(at..).and_then(|rest| rest.first_chunk()) {
-            Some(bytes) => abi::Record::from_bytes(bytes),
-            None => abi::Record::zeroed(),
-        }
+        self.records.get(at..)?.first_chunk()
     }
 
     /// The payload of such a record; nothing where the record names what is not there.
@@ -703,4 +734,20 @@ pub(crate) fn pread(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Resul
         )
     };
     Errno::result(got).map(|n| n as usize)
+}
+
+/// Puts a descriptor on tokio's event loop.
+///
+/// # Errors
+///
+/// What the event loop says.
+#[cfg(feature = "tokio")]
+pub(crate) fn on_tokio(
+    descriptor: crate::streams::Descriptor,
+) -> std::io::Result<tokio::io::unix::AsyncFd<crate::streams::Descriptor>> {
+    // SAFETY: what it is made of keeps the descriptor open, and always answers with the same one.
+    let done = unsafe {
+        tokio::io::unix::AsyncFd::register_with_interest(descriptor, tokio::io::Interest::READABLE)
+    };
+    done.map_err(std::io::Error::from)
 }

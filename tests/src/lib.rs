@@ -8,7 +8,7 @@
 //! - [`rig`]: a subscriber at the level of the device's own interface.
 //! - [`ledger`]: accounts for every event.
 //! - [`raw`]: system calls that tests need and programs do not; [`asynchronous`]: those of `O_ASYNC`; [`tracer`]:
-//!   counting a child's system calls. The only modules with `unsafe`.
+//!   counting a child's system calls; [`senders`]: who sends realtime signals. The only modules with `unsafe`.
 //! - [`examples`]: builds the C examples.
 //! - [`guest`]: what only the test guest has: other users, module parameters, `fdinfo`.
 
@@ -25,5 +25,7 @@ pub mod ledger;
 #[expect(unsafe_code, reason = "the one place for system calls")]
 pub mod raw;
 pub mod rig;
+#[expect(unsafe_code, reason = "system calls")]
+pub mod senders;
 #[expect(unsafe_code, reason = "system calls")]
 pub mod tracer;

@@ -27,13 +27,15 @@
 //! signals are sent under it (the kernel's `siglock` comes after it). A panic elsewhere cannot leave the
 //! state half changed, so poisoning is ignored.
 
+mod bell;
 mod clockwork;
 mod registration;
 mod ringer;
 mod target;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -43,6 +45,7 @@ use rtnotify_core::machine::{Counters, Event, SubscriptionId};
 
 use crate::client::{Access, Readiness};
 use crate::sys;
+use bell::Bell;
 use clockwork::Clockwork;
 use registration::{NewLane, Registration};
 
@@ -76,6 +79,7 @@ impl Broker {
                     next_client: 1,
                     next_source: 1,
                     waiting: 0,
+                    bells: 0,
                     clockwork: None,
                 }),
                 readable: Condvar::new(),
@@ -98,6 +102,7 @@ impl Broker {
             id,
             access,
             blocking,
+            bell: OnceLock::new(),
         })
     }
 }
@@ -120,6 +125,9 @@ impl Shared {
     fn notify(&self, state: &State) {
         if state.waiting > 0 {
             self.readable.notify_all();
+        }
+        if state.bells > 0 {
+            state.ring_bells();
         }
     }
 }
@@ -145,6 +153,8 @@ struct State {
     next_source: u32,
     /// Threads that wait on [`Shared::readable`].
     waiting: usize,
+    /// Clients with a bell.
+    bells: usize,
     clockwork: Option<Clockwork>,
 }
 
@@ -153,6 +163,8 @@ struct ClientState {
     registration: Option<Registration>,
     /// Counters of registrations that have ended.
     past: Counters,
+    /// For those who poll.
+    bell: Option<Arc<Bell>>,
 }
 
 #[derive(Debug)]
@@ -189,6 +201,17 @@ struct Posted<'a> {
 }
 
 impl State {
+    /// Has every bell say what is so.
+    fn ring_bells(&self) {
+        for client in self.clients.values() {
+            if let Some(bell) = &client.bell {
+                // A registration that has ended is told of by reading.
+                let registration = client.registration.as_ref();
+                bell.set(registration.is_none_or(Registration::is_readable));
+            }
+        }
+    }
+
     fn registration(&mut self, client: u64) -> Result<&mut Registration, Errno> {
         self.clients
             .get_mut(&client)
@@ -330,9 +353,31 @@ pub(crate) struct Connection {
     id: u64,
     access: Access,
     blocking: bool,
+    bell: OnceLock<Arc<Bell>>,
 }
 
 impl Connection {
+    /// A descriptor that is readable when this client is.
+    pub(crate) fn pollable(&self) -> Result<BorrowedFd<'_>, Errno> {
+        if let Some(bell) = self.bell.get() {
+            return Ok(bell.as_fd());
+        }
+        let made = Arc::new(Bell::new()?);
+        let bell = self.bell.get_or_init(|| made);
+        let mut state = self.shared.lock();
+        let client = state.clients.get_mut(&self.id).ok_or(Errno::ENODEV)?;
+        if client.bell.replace(Arc::clone(bell)).is_none() {
+            state.bells += 1;
+        }
+        state.ring_bells();
+        Ok(bell.as_fd())
+    }
+
+    /// That descriptor, if there is one.
+    pub(crate) fn made_pollable(&self) -> Option<BorrowedFd<'_>> {
+        self.bell.get().map(|bell| bell.as_fd())
+    }
+
     fn may_read(&self) -> Result<(), Errno> {
         self.access.reads().then_some(()).ok_or(Errno::EBADF)
     }
@@ -680,7 +725,10 @@ impl Drop for Connection {
         for number in own {
             state.destroy(number);
         }
-        state.clients.remove(&self.id);
+        let client = state.clients.remove(&self.id);
+        if client.is_some_and(|client| client.bell.is_some()) {
+            state.bells -= 1;
+        }
         self.shared.notify(&state);
     }
 }
