@@ -79,6 +79,7 @@ mod error;
 pub mod ring;
 mod signal;
 mod subscription;
+pub mod trace;
 
 pub use delivery::{Delivery, Event, Gap, Gone, LossReason, parse_frames};
 pub use device::{
