@@ -12,7 +12,7 @@ use sigrt::SourceType;
 
 use crate::cli::{Global, Usage};
 use crate::parse::{self, Hex};
-use crate::{post, selection, show};
+use crate::{connect, post, selection, show};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -62,7 +62,7 @@ pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<bool> {
     let listed = device.sources()?;
     let info = match selection::find(&listed, &arguments.source)[..] {
         [only] => only,
-        [] if !device.is_kernel() => bail!(
+        [] if connect::is_own(&device) => bail!(
             "a loopback has no drivers, so nobody answers calls: use the module's device (`rtnotify doctor`)"
         ),
         [] => bail!("{}", selection::nothing(&listed, &arguments.source)),

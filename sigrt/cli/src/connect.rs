@@ -71,3 +71,8 @@ pub(crate) fn name(device: &Device) -> &'static str {
         "loopback"
     }
 }
+
+/// Whether a device is of this process alone, so that nobody else can post or listen there.
+pub(crate) fn is_own(device: &Device) -> bool {
+    !device.is_kernel()
+}

@@ -13,7 +13,7 @@ use sigrt::{Error, SourceOptions, Subscription};
 
 use crate::cli::{Global, Usage};
 use crate::parse::{self, Hex};
-use crate::{interrupt, selection, show};
+use crate::{connect, interrupt, selection, show};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -113,10 +113,10 @@ pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<bool> {
         let source = device
             .create_source(options)
             .with_context(|| format!("cannot create {:?}", arguments.source))?;
-        let listener = if device.is_kernel() {
-            None
-        } else {
+        let listener = if connect::is_own(&device) {
             Some(device.subscription().subscribe(&source).start()?)
+        } else {
+            None
         };
         (source, listener)
     } else {

@@ -18,7 +18,7 @@ use sigrt::trace::{Entry, Reader, Totals};
 use sigrt::{Delivery, Device, Error, Event, Source, SourceOptions, Subscription};
 
 use crate::cli::{Global, Usage};
-use crate::{interrupt, parse, post, show};
+use crate::{connect, interrupt, parse, post, show};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -292,7 +292,7 @@ impl Stage {
             };
             sources.insert(recorded.number, source);
         }
-        let listener = if sources.is_empty() || (device.is_kernel() && !arguments.check) {
+        let listener = if sources.is_empty() || (!connect::is_own(&device) && !arguments.check) {
             None
         } else {
             let mut builder = device.subscription().quota(QUOTA as u64);

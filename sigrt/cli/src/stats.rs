@@ -15,7 +15,7 @@ use crate::cli::Global;
 use crate::counters::{self, Client};
 use crate::latency::{self, Histogram};
 use crate::selection::Selection;
-use crate::{interrupt, parse, show, sources};
+use crate::{connect, interrupt, parse, show, sources};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -55,7 +55,7 @@ fn host(global: &Global, arguments: &Arguments) -> Result<bool> {
     // Who names a directory wants what it says, whether there is a device or not.
     if arguments.debugfs.is_none() {
         let device = global.place.shared()?;
-        if !device.is_kernel() {
+        if connect::is_own(&device) {
             bail!(
                 "a loopback belongs to one process and begins empty, so there is nothing to count: \
                  watch something (`rtnotify stats --timer tick=1ms`), or use the module's device"

@@ -76,7 +76,7 @@ enum Clock {
 /// Shows the times of deliveries.
 struct Times {
     clock: Clock,
-    /// What the clock of events showed when it was 1970, or before that if negative.
+    /// What the clock of events showed when the command was started.
     start: Duration,
     /// Time of day less the clock of events.
     offset: Duration,

@@ -175,10 +175,11 @@ fn watch_shows_times_as_asked() {
         line.split_whitespace().nth(1).unwrap().to_owned()
     };
     let number = |text: &str| text.parse::<f64>().unwrap();
-    assert!(number(&second("monotonic")) > 0.2);
-    assert!(number(&second("relative")) > 0.1);
+    let monotonic = number(&second("monotonic"));
+    let relative = number(&second("relative"));
+    assert!(relative.abs() < 120.0 && relative < monotonic, "{relative}");
     let delta = second("delta");
-    assert!(delta.starts_with('+') && number(&delta) > 0.1, "{delta}");
+    assert!(delta.starts_with('+') && number(&delta) < 120.0, "{delta}");
     let day = second("absolute");
     assert!(
         day.starts_with("20") && day.ends_with('Z') && day.len() == 27,
@@ -188,7 +189,8 @@ fn watch_shows_times_as_asked() {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();
-    let age = now.as_nanos() - u128::from(event["unix_ns"].as_u64().unwrap());
+    let unix = event["unix_ns"].as_u64().unwrap();
+    let age = now.as_nanos().abs_diff(u128::from(unix));
     assert!(age < 120_000_000_000, "{age} ns ago");
 }
 
@@ -256,7 +258,7 @@ fn call_says_who_answers() {
 
 #[test]
 fn stats_of_what_is_watched_balance() {
-    let lines = json("stats --demo --for 300ms --json");
+    let lines = json("stats --demo --for 500ms --json");
     let client = &lines[0]["client"];
     let count = |name: &str| client["counters"][name].as_u64().unwrap();
     assert!(count("posted") > 0);

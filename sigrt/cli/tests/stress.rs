@@ -96,7 +96,7 @@ fn stress_survives_faults() {
 /// Ctrl-C, or the end of its time, stops the producers, not the account.
 #[test]
 fn stress_is_exact_when_it_is_stopped() {
-    let account = stress("--events 1000000000000 --for 200ms --subscribers 2 --producers 2");
+    let account = stress("--events 1000000000000 --for 1s --subscribers 2 --producers 2");
     assert!(account["posted"].as_u64() > Some(0));
     let arguments = "stress --device loopback --events 1000000000000 --flood --queue 64 --json";
     let child = spawn(&mut command(arguments));
@@ -138,7 +138,13 @@ fn stress_fails_when_something_is_missing() {
 #[test]
 fn stress_shows_progress_on_a_terminal_only() {
     let arguments = "stress --device loopback --events 300000";
-    assert!(err(&rtnotify(arguments)).is_empty());
+    // A slow machine's log gets a line now and then, but no bar.
+    let log = err(&rtnotify(arguments));
+    assert!(
+        log.lines().all(|line| line.starts_with("stress: ")),
+        "{log}"
+    );
+    assert!(!log.contains(['\r', '\x1b']), "{log}");
     let (status, shown) = Terminal::new(command(arguments), 100, 24).end();
     assert!(status.success(), "{shown}");
     assert!(shown.contains("of 300,000"), "{shown:?}");

@@ -88,7 +88,7 @@ pub(super) fn vanish(plan: &Plan<'_>, device: &Device, sources: &[Source]) -> Re
 pub(super) fn forge(plan: &Plan<'_>, subscriptions: &[Subscription]) -> u64 {
     let mut forged = 0;
     let mut value = 1_u64;
-    while !plan.done.load(Ordering::Relaxed) {
+    loop {
         for subscription in subscriptions {
             value = value
                 .wrapping_mul(6_364_136_223_846_793_005)
@@ -106,9 +106,11 @@ pub(super) fn forge(plan: &Plan<'_>, subscriptions: &[Subscription]) -> u64 {
                 value = value.wrapping_add(2);
             }
         }
+        if plan.done.load(Ordering::Relaxed) {
+            return forged;
+        }
         thread::park_timeout(Duration::from_micros(300));
     }
-    forged
 }
 
 /// A subscriber whose thread dies halfway, and the thread that takes over.

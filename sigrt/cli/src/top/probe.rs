@@ -126,7 +126,7 @@ impl Probe {
             let listener = Listener::new("top", subscription, Duration::ZERO);
             (device, vec![listener], Some(load))
         };
-        if !device.is_kernel() && listeners.is_empty() {
+        if connect::is_own(&device) && listeners.is_empty() {
             bail!(
                 "a loopback belongs to one process and begins empty: `rtnotify top --demo` makes a load, \
                  `rtnotify top --timer tick=1ms` a timer"
