@@ -97,6 +97,7 @@ pub mod realtime;
 pub mod ring;
 #[expect(unsafe_code, reason = "the one place for system calls")]
 pub mod sys;
+pub mod trace;
 
 mod builder;
 mod delivery;
