@@ -19,7 +19,9 @@
 //! - A signal handler must not call into the broker: the thread that it interrupts may hold the lock.
 //! - There are no driver sources, so nobody answers calls.
 //! - Mapping a payload copies it, and so does not keep its share of the quota. There are no mapped rings: a read is
-//!   a call of a function.
+//!   a call of a function. There is no outbox: in one process everything is passed by reference already, and what is
+//!   posted is copied once.
+//! - A client's blocking calls cannot be bounded in time; [`crate::client::Client::poll`] can.
 //!
 //! # Lock order
 //!
