@@ -365,8 +365,8 @@ typedef struct app_shim_event {
 app_shim_result app_shim_current(app_shim_event *event);
 
 /* An event to be raised. */
-typedef struct app_shim_raise {
-	/* sizeof(app_shim_raise). */
+typedef struct app_shim_raise_args {
+	/* sizeof(app_shim_raise_args). */
 	uint32_t size;
 	/* 0, or APP_SHIM_EVENT_VALUE. */
 	uint32_t flags;
@@ -627,8 +627,8 @@ app_shim_result app_shim_log_fd(int32_t fd);
 /* ---- Tasks ------------------------------------------------------------ */
 
 /* A task to be started. */
-typedef struct app_shim_task {
-	/* sizeof(app_shim_task). */
+typedef struct app_shim_task_args {
+	/* sizeof(app_shim_task_args). */
 	uint32_t size;
 	/* 0 (first) to 255. */
 	int32_t priority;
