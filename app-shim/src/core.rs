@@ -321,10 +321,27 @@ impl Core {
     }
 
     /// Serves what is ready above the level of this thread, on its stack.
+    ///
+    /// A handler that has interrupted this very loop between two routines leaves the rest to it: else a fast
+    /// raiser would have each start the next one, without bound.
     pub(crate) fn serve_ready(&self) {
-        if !self.is_ready_above(self.level_here()) {
-            return;
+        let depth = local::with(|l| l.depth.get());
+        while self.is_ready_above(self.level_here()) {
+            let outer = local::with(|l| l.looping.get());
+            if outer == depth + 1 {
+                return;
+            }
+            local::with(|l| l.looping.set(depth + 1));
+            local::fence();
+            self.serve_all();
+            local::fence();
+            local::with(|l| l.looping.set(outer));
+            local::fence();
+            // What a handler has left to this loop meanwhile is seen above.
         }
+    }
+
+    fn serve_all(&self) {
         let gated = self.config.mode == Mode::Thread && !self.gate.is_mine();
         loop {
             if gated {

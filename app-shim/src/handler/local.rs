@@ -31,8 +31,8 @@ pub(crate) struct Local {
     pub(crate) preempted: Cell<bool>,
     /// Place in the table of tasks, plus 1; 0: none.
     pub(crate) task: Cell<u32>,
-    /// Whether it is in a call that waits, for the checker's benefit.
-    pub(crate) waits: Cell<bool>,
+    /// Depth, plus 1, of the loop that serves what is ready and is not inside a routine; see `Core::serve_ready`.
+    pub(crate) looping: Cell<u32>,
     current: Cell<*const Frame>,
 }
 
@@ -46,7 +46,7 @@ thread_local! {
             depth: Cell::new(0),
             preempted: Cell::new(false),
             task: Cell::new(0),
-            waits: Cell::new(false),
+            looping: Cell::new(0),
             current: Cell::new(ptr::null()),
         }
     };
