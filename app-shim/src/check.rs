@@ -107,8 +107,9 @@ fn vector_here() -> Option<u64> {
 
 /// A wrapper of a function that is not async-signal-safe has been called: whether that was reported.
 pub(crate) fn unsafe_call(core: &Core, function: &str) -> bool {
-    let preempted = local::with(|l| l.preempted.get() && l.depth.get() > 0);
-    if !core.config.check || !preempted {
+    // Whether it has preempted this time or was run by an unlock is chance, and not asked.
+    let preemptive = core.config.mode == Mode::Preempt && core.in_isr();
+    if !core.config.check || !preemptive {
         return false;
     }
     report(core, "unsafe call", vector_here(), function, |line| {
@@ -181,14 +182,23 @@ pub(crate) fn routine_returned(core: &Core, frame: &Frame, entry_level: u32) {
     }
 }
 
-/// Whether unsafe calls matter at all in this controller's mode.
-pub(crate) fn is_enabled(core: &Core) -> bool {
-    core.config.check
+/// A function has been called that is not async-signal-safe, or waits, or both.
+pub(crate) fn interposed(core: &Core, function: &str, is_unsafe: bool, waits: bool) {
+    let (depth, critical, core_here) =
+        local::with(|l| (l.depth.get(), l.critical.get(), l.core.get()));
+    // The shim's own calls are not the program's.
+    if core_here != core.id || critical > 0 || local::with(|l| l.checking.get()) {
+        return;
+    }
+    local::with(|l| l.checking.set(true));
+    if !(is_unsafe && depth > 0 && unsafe_call(core, function)) && waits {
+        blocking_call(core, function);
+    }
+    local::with(|l| l.checking.set(false));
 }
 
 /// A task has kept interrupts locked for long while others were ready: it may wait for what only they can do.
 pub(crate) fn starved(core: &Core, level: u32) {
-    let _ = Mode::Preempt;
     report(core, "busy under lock", None, "", |line| {
         line.text("has had interrupts locked for a second while events wait, at level ")
             .number(level.into())

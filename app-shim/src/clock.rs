@@ -8,7 +8,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::config::{Config, MAX_RATE, Time};
+use crate::config::{Config, MAX_RATE, Mode, Time};
 use crate::core::{Core, Kernel};
 use crate::error::{Error, Result};
 use crate::event::{Payload, Raise};
@@ -190,6 +190,7 @@ impl Core {
     /// What the clock thread does until the end.
     pub(crate) fn run_clock(&self) {
         use std::sync::atomic::Ordering::SeqCst;
+        let mut stuck = None;
         while !self.ending.load(SeqCst) {
             let seen = self.clock_bell.load(SeqCst);
             let now = thread::monotonic();
@@ -200,8 +201,39 @@ impl Core {
                 due = kernel.next_due();
             }
             // What is due and has found no room is tried again a little later.
-            let due = due.map(|due| due.max(now + 100_000));
+            let mut due = due.map(|due| due.max(now + 100_000));
+            if self.config.check {
+                self.look_for_the_stuck(&mut stuck, now);
+                let again = now + SECOND / 8;
+                due = Some(due.map_or(again, |due| due.min(again)));
+            }
             futex::wait(&self.clock_bell, seen, due);
+        }
+    }
+
+    /// For the checker: whether events have waited for a second while none was served.
+    fn look_for_the_stuck(&self, since: &mut Option<(u64, u64)>, now: u64) {
+        let served = self
+            .enter()
+            .vectors
+            .iter()
+            .map(|v| v.counters.served)
+            .sum::<u64>();
+        let waits = self.has_ready() && self.started.load(Ordering::SeqCst);
+        match *since {
+            Some((at, before)) if waits && before == served => {
+                if now > at + SECOND {
+                    self.probe.store(true, Ordering::SeqCst);
+                    if self.config.mode == Mode::Preempt {
+                        // Its handler reports, with the stack of who is stuck.
+                        self.ring();
+                    } else {
+                        crate::check::starved(self, crate::PRIORITY_MAX);
+                    }
+                    *since = Some((now, served));
+                }
+            }
+            _ => *since = waits.then_some((now, served)),
         }
     }
 

@@ -456,7 +456,7 @@ impl Controller {
                 .map(|v| v.counters.served - u64::from(v.running))
                 .sum()
         };
-        let before = returned(&mut self.core().enter_quietly());
+        let before = returned(&mut self.core().enter());
         self.core()
             .wait_until(deadline, |kernel| returned(kernel) > before)
     }
@@ -602,12 +602,11 @@ impl Controller {
     /// [`Error::Invalid`].
     pub fn pin_write(&self, pin: u32, level: bool) -> Result<()> {
         let core = self.core();
-        let mut kernel = core.enter_quietly();
+        let mut kernel = core.enter();
         let tell = kernel.pins.write(pin, level)?;
         // The hook outlives the call: replaced ones are kept.
         let hook = kernel.pin_hook.clone().filter(|_| tell);
         drop(kernel);
-        drop(core.enter());
         if let Some(hook) = hook {
             hook(pin, level, core.now());
         }
@@ -705,7 +704,7 @@ impl Controller {
     pub fn stats(&self) -> Stats {
         let core = self.core();
         let tally = &core.tally;
-        let kernel = core.enter_quietly();
+        let kernel = core.enter();
         let mut stats = Stats {
             realtime: tally.realtime.load(Ordering::Relaxed),
             spurious: kernel.vectors.spurious,

@@ -81,6 +81,8 @@ pub(crate) struct Core {
     /// Changes with every routine that returns, and other progress that somebody may wait for.
     progress: AtomicU32,
     watchers: AtomicU32,
+    /// The checker asks the CPU's holder whether it is stuck with interrupts locked.
+    pub(crate) probe: AtomicBool,
     pub(crate) started: AtomicBool,
     pub(crate) ending: AtomicBool,
     /// When the controller was made.
@@ -167,6 +169,7 @@ impl Core {
             log_bell: AtomicU32::new(0),
             progress: AtomicU32::new(0),
             watchers: AtomicU32::new(0),
+            probe: AtomicBool::new(false),
             started: AtomicBool::new(false),
             ending: AtomicBool::new(false),
             epoch,
@@ -229,10 +232,12 @@ impl Core {
 
     /// The level that keeps service routines from running on this thread.
     fn level_here(&self) -> u32 {
-        let own = local::with(|l| l.level.get());
-        match self.config.mode {
-            Mode::Preempt => own,
-            Mode::Thread => own.max(self.task_level.load(Ordering::SeqCst)),
+        let (own, depth) = local::with(|l| (l.level.get(), l.depth.get()));
+        if self.config.mode == Mode::Preempt || depth > 0 {
+            // A routine has begun at what was in force, and may go below it.
+            own
+        } else {
+            own.max(self.task_level.load(Ordering::SeqCst))
         }
     }
 
@@ -309,11 +314,13 @@ impl Core {
             }
             return;
         }
-        let (critical, before) = local::with(|l| (l.critical.get(), l.preempted.replace(true)));
+        let (critical, level) = local::with(|l| (l.critical.get(), l.level.get()));
         if critical == 0 && self.started.load(Ordering::Relaxed) {
+            if level > 0 && self.probe.swap(false, Ordering::Relaxed) {
+                check::starved(self, level);
+            }
             self.serve_ready();
         }
-        local::with(|l| l.preempted.set(before));
     }
 
     /// Someone else has the CPU now: what was on its way to the old holder does not count.
@@ -375,7 +382,7 @@ impl Core {
             let new = if self.config.mask_all {
                 PRIORITY_MAX
             } else {
-                l.level.get().max(frame.priority)
+                level.max(frame.priority)
             };
             l.core.set(self.id);
             l.depth.set(l.depth.get() + 1);
@@ -541,7 +548,8 @@ impl Core {
         if new == PRIORITY_MAX {
             return;
         }
-        if old != 0 && old != PRIORITY_MAX || new != 0 {
+        // Threads without the CPU that only lock leave the level of who has it alone.
+        if self.is_holder() || new != 0 || old != PRIORITY_MAX {
             self.task_level.store(new, Ordering::SeqCst);
         }
         if mine || new > old {

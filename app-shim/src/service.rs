@@ -15,7 +15,7 @@ use crate::config::{Mode, Time};
 use crate::core::Core;
 use crate::error::{Error, Failure};
 use crate::feed::Feeds;
-use crate::handler::{futex, signal, thread};
+use crate::handler::{futex, interpose, signal, thread};
 use crate::map::Entry;
 
 #[derive(Default)]
@@ -72,6 +72,12 @@ impl Service {
         core.bind();
         if core.config.mode == Mode::Preempt {
             Self::prepare_preemption(core)?;
+        }
+        if core.config.check {
+            let kept: &'static Core = Box::leak(Box::new(Arc::clone(core)));
+            if !interpose::install(kept) {
+                core.log_text(b"app-shim check: calls cannot be seen on this architecture\n")?;
+            }
         }
         core.become_task("main")?;
         core.ending.store(false, Ordering::SeqCst);

@@ -443,6 +443,8 @@ impl Core {
             return;
         };
         self.part_as(me as usize, false);
+        // What a handler has deferred meanwhile.
+        self.serve_visible();
     }
 
     fn part_as(&self, me: usize, yields: bool) {
@@ -596,7 +598,7 @@ impl Core {
         match task {
             Some(task) if task > 0 => {
                 let index = task as usize - 1;
-                let mut kernel = self.enter_quietly();
+                let mut kernel = self.enter();
                 match kernel.tasks.get(index) {
                     Ok(t) if !t.foreign => kernel.tasks.id(index),
                     _ => 0,

@@ -266,7 +266,10 @@ fn model(case: &Case) -> Vec<Trace> {
 
 /// The main program has the CPU, so what it raises runs inside its own calls: the order is exact.
 fn compare(real: &Real, mask_all: bool) {
-    let mut runner = TestRunner::new(ProptestConfig::with_cases(400));
+    let mut runner = TestRunner::new(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(400)
+    });
     runner
         .run(&cases(), |case| {
             let case = Case { mask_all, ..case };
@@ -313,6 +316,7 @@ fn asynchronously(real: &Real) {
         let priority = u32::from(vector) / 2 + 1;
         real.controller.set_enabled(vector.into(), true).unwrap();
         real.controller.set_priority(vector.into(), priority).unwrap();
+        real.controller.clear_pending(vector.into()).unwrap();
         real.controller.disconnect(vector.into()).unwrap();
         let theirs = real.controller.clone();
         real.controller

@@ -27,12 +27,12 @@ pub(crate) struct Local {
     pub(crate) critical: Cell<u32>,
     /// Service routines on this stack.
     pub(crate) depth: Cell<u32>,
-    /// Whether one of them runs in the signal handler.
-    pub(crate) preempted: Cell<bool>,
     /// Place in the table of tasks, plus 1; 0: none.
     pub(crate) task: Cell<u32>,
     /// Depth, plus 1, of the loop that serves what is ready and is not inside a routine; see `Core::serve_ready`.
     pub(crate) looping: Cell<u32>,
+    /// The checker is at work.
+    pub(crate) checking: Cell<bool>,
     current: Cell<*const Frame>,
 }
 
@@ -44,9 +44,9 @@ thread_local! {
             level: Cell::new(0),
             critical: Cell::new(0),
             depth: Cell::new(0),
-            preempted: Cell::new(false),
             task: Cell::new(0),
             looping: Cell::new(0),
+            checking: Cell::new(false),
             current: Cell::new(ptr::null()),
         }
     };

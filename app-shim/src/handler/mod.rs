@@ -11,6 +11,7 @@
 //! [`signal`].
 
 pub(crate) mod futex;
+pub(crate) mod interpose;
 pub(crate) mod local;
 pub(crate) mod lock;
 pub(crate) mod relay;

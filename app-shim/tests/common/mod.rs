@@ -4,9 +4,10 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -143,9 +144,18 @@ fn wait(child: &mut Child, limit: Duration) -> Option<std::process::ExitStatus> 
 /// Builds `tests/c/NAME.c` with the static library; the program's path.
 #[track_caller]
 pub(crate) fn build(compiler: &Compiler, name: &str, more: &[&str]) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&compiler.c);
+    // Once in each process: a program that runs cannot be written.
+    static BUILT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let test = std::env::current_exe().unwrap();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(test.file_name().unwrap())
+        .join(&compiler.c);
     std::fs::create_dir_all(&folder).unwrap();
     let program = folder.join(name);
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if built.contains(&program) {
+        return program;
+    }
     let output = Command::new(&compiler.c)
         .args(["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror"])
         .arg("-I")
@@ -164,6 +174,7 @@ pub(crate) fn build(compiler: &Compiler, name: &str, more: &[&str]) -> PathBuf {
         compiler.c,
         String::from_utf8_lossy(&output.stderr)
     );
+    built.insert(program.clone());
     program
 }
 
