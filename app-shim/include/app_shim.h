@@ -109,7 +109,10 @@ app_shim_result app_shim_last_error(char *buffer, size_t size);
 /* A timeout: do not wait. */
 #define APP_SHIM_NO_WAIT 0
 
-/* Identifier of a semaphore, queue, ring, watchdog or task; 0 is none. */
+/*
+ * Identifier of a semaphore, queue, ring, watchdog or task; 0 is none. It fits
+ * into a positive int.
+ */
 typedef uint64_t app_shim_id;
 
 /* ---- Controller ------------------------------------------------------- */
@@ -280,7 +283,7 @@ app_shim_result app_shim_pending(uint32_t vector, uint32_t *count);
 
 /*
  * Throws away what waits, as writing a flag register does; NULL is allowed.
- * They count as cleared.
+ * They count as cleared. [isr]
  */
 app_shim_result app_shim_clear_pending(uint32_t vector, uint32_t *count);
 
@@ -442,6 +445,14 @@ app_shim_result app_shim_pin_mode(uint32_t pin, uint32_t mode);
 /* Its direction; -1: no such pin. [isr] */
 int32_t app_shim_pin_get_mode(uint32_t pin);
 
+/*
+ * The levels of all pins in memory, as app_shim_pin_read() would give them: pin n
+ * is bit n % 8 of byte n / 8, of 32. Never NULL, and the same from the beginning.
+ * Written as levels change, before the service routine that is called for it;
+ * what a program writes there has no effect. [isr]
+ */
+uint8_t *app_shim_pin_image(void);
+
 /* Called for every write to an output, in the caller's context. */
 typedef void (*app_shim_pin_hook)(void *argument, uint32_t pin, uint32_t level,
 				  uint64_t time_ns);
@@ -466,10 +477,22 @@ uint64_t app_shim_clock_ns(void);
 /* Moves virtual time on. APP_SHIM_UNSUPPORTED: it is not virtual. */
 app_shim_result app_shim_clock_advance(uint64_t ns);
 
-/* Waits, leaving the CPU to others. */
+/*
+ * Nanoseconds until a timer, a clock or a watchdog expires. APP_SHIM_UNAVAILABLE:
+ * none is set. In virtual time, what a CPU that sleeps can be advanced by. [isr]
+ */
+app_shim_result app_shim_clock_next(uint64_t *ns);
+
+/*
+ * Waits, leaving the CPU to others. In virtual time the clock is moved on instead,
+ * and others get the CPU once. Timeouts of waiting calls are always real time.
+ */
 app_shim_result app_shim_delay(uint64_t ns);
 
-/* Waits, keeping the CPU; service routines run. [isr] */
+/*
+ * Waits, keeping the CPU; service routines run. In virtual time the clock is moved
+ * on instead; in a service routine it stands still. [isr]
+ */
 app_shim_result app_shim_delay_busy(uint64_t ns);
 
 /* Ticks since the start, or what was set; latched in an ISR. [isr] */

@@ -84,6 +84,8 @@ struct Timer {
 #[derive(Debug)]
 pub(crate) struct Clocks {
     timers: Vec<Option<Timer>>,
+    /// Those that are set; there is room for all.
+    active: Vec<usize>,
     rates: [u32; 2],
     enabled: [bool; 2],
     /// Ticks at `tick_epoch`.
@@ -99,6 +101,7 @@ impl Clocks {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             timers: vec![None; ALL],
+            active: Vec::with_capacity(ALL),
             rates: [config.tick_rate; 2],
             enabled: [false; 2],
             tick_base: 0,
@@ -115,11 +118,22 @@ impl Clocks {
 
     /// When something expires next.
     fn next(&self) -> Option<(u64, usize)> {
-        self.timers
+        self.active
             .iter()
-            .enumerate()
-            .filter_map(|(vector, timer)| Some((timer.as_ref()?.next, vector)))
+            .filter_map(|&vector| Some((self.timers.get(vector)?.as_ref()?.next, vector)))
             .min()
+    }
+
+    fn set(&mut self, vector: usize, timer: Option<Timer>) {
+        let Some(place) = self.timers.get_mut(vector) else {
+            return;
+        };
+        match (place.is_some(), timer.is_some()) {
+            (false, true) => self.active.push(vector),
+            (true, false) => self.active.retain(|&v| v != vector),
+            _ => {}
+        }
+        *place = timer;
     }
 }
 
@@ -156,7 +170,7 @@ impl Kernel {
         timer.count += 1;
         let (due, count) = (timer.next, timer.count);
         if timer.period == 0 {
-            self.clocks.timers[vector] = None;
+            self.clocks.set(vector, None);
         } else {
             timer.next += timer.period;
             if timer.next <= time && !self.vectors.has_room(vector).unwrap_or(false) {
@@ -275,6 +289,7 @@ impl Core {
             return Err(Error::Unsupported);
         }
         self.no_isr()?;
+        self.serve_visible();
         let target = self.now.virtual_now().saturating_add(ns);
         loop {
             let mut kernel = self.enter();
@@ -334,7 +349,7 @@ impl Core {
         if enable {
             self.set_timer_of(vector, period, period);
         } else {
-            self.cancel_timer_of(vector)?;
+            self.cancel_timer_of(vector);
         }
         Ok(())
     }
@@ -356,13 +371,12 @@ impl Core {
         // From the time that the caller sees: a timer that a routine sets is exact.
         let now = self.now();
         let mut kernel = self.enter();
-        if let Some(timer) = kernel.clocks.timers.get_mut(vector) {
-            *timer = Some(Timer {
-                next: now.saturating_add(first),
-                period,
-                count: 0,
-            });
-        }
+        let timer = Timer {
+            next: now.saturating_add(first),
+            period,
+            count: 0,
+        };
+        kernel.clocks.set(vector, Some(timer));
         drop(kernel);
         self.ring_clock();
     }
@@ -371,16 +385,18 @@ impl Core {
         if vector as usize >= crate::VECTORS {
             return Err(Error::Invalid);
         }
-        self.cancel_timer_of(vector as usize)
+        self.cancel_timer_of(vector as usize);
+        Ok(())
     }
 
-    fn cancel_timer_of(&self, vector: usize) -> Result<()> {
-        let mut kernel = self.enter();
-        *kernel
-            .clocks
-            .timers
-            .get_mut(vector)
-            .ok_or(Error::Invalid)? = None;
-        Ok(())
+    fn cancel_timer_of(&self, vector: usize) {
+        self.enter().clocks.set(vector, None);
+    }
+
+    /// Nanoseconds until something expires.
+    pub(crate) fn next_expiry(&self) -> Result<u64> {
+        let now = self.stamp();
+        let due = self.enter().next_due().ok_or(Error::Unavailable)?;
+        Ok(due.saturating_sub(now))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Time};
 use crate::core::Core;
 use crate::error::{Error, Failure, Result};
 use crate::event::{Event, Raise};
@@ -663,6 +663,15 @@ impl Controller {
         self.core().advance(ns)
     }
 
+    /// Nanoseconds until a timer or watchdog expires.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`]: none is set.
+    pub fn next_expiry(&self) -> Result<u64> {
+        self.core().next_expiry()
+    }
+
     /// Raises a vector first after `first` and then every `period` nanoseconds, at least 1000 (0: once).
     ///
     /// # Errors
@@ -754,8 +763,28 @@ impl Controller {
         })
     }
 
-    /// Waits, keeping the CPU; service routines run.
+    /// Waits, leaving the CPU to others. In virtual time the clock moves on instead, and others get the CPU once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InIsr`].
+    pub fn delay(&self, ns: u64) -> Result<()> {
+        let core = self.core();
+        if core.config.time == Time::Virtual {
+            core.advance(ns)?;
+            return core.task_yield();
+        }
+        core.delay(thread::monotonic().saturating_add(ns))
+    }
+
+    /// Waits, keeping the CPU; service routines run. In virtual time the clock moves on instead; a service routine's
+    /// own time stands still.
     pub fn delay_busy(&self, ns: u64) {
+        if self.core().config.time == Time::Virtual {
+            // Inside a service routine there is nothing to be done.
+            self.core().advance(ns).ok();
+            return;
+        }
         let until = thread::monotonic().saturating_add(ns);
         while thread::monotonic() < until {
             self.core().serve_visible();

@@ -2,8 +2,9 @@
 
 //! Tables of objects that programs create, and the identifiers that name them. Under the kernel lock.
 //!
-//! An identifier holds the kind, a place and how many objects have been there, so one of a deleted object names
-//! nothing.
+//! An identifier holds the kind (4 bits), how many objects have been at the place (14 bits), and the place plus 1 (13
+//! bits): one of a deleted object names nothing until the place has been used 16384 times more. It fits into a
+//! positive `int`, since old programs keep it in one.
 
 use crate::error::{Error, Result};
 
@@ -12,7 +13,7 @@ pub(crate) type Id = u64;
 
 /// What has a table.
 pub(crate) trait Object {
-    /// Differs between kinds, 1 to 127.
+    /// Differs between kinds, 1 to 15.
     const KIND: u8;
 }
 
@@ -29,7 +30,17 @@ pub(crate) struct Table<T> {
 }
 
 /// Objects of one kind at most.
-const MOST: usize = 1 << 20;
+const MOST: usize = 8191;
+
+/// The identifier of the object at a place.
+pub(crate) fn id(kind: u8, index: u32, generation: u32) -> Id {
+    Id::from(kind) << 27 | Id::from(generation & 0x3fff) << 13 | Id::from(index + 1)
+}
+
+/// The place that an identifier would name; whether it does is to be seen by comparing.
+pub(crate) fn place_of(id: Id) -> Result<usize> {
+    (id as usize & 0x1fff).checked_sub(1).ok_or(Error::NoSuch)
+}
 
 impl<T: Object> Table<T> {
     pub(crate) fn new() -> Self {
@@ -40,14 +51,14 @@ impl<T: Object> Table<T> {
     }
 
     fn id(index: u32, generation: u32) -> Id {
-        Id::from(T::KIND) << 56 | Id::from(generation & 0x00ff_ffff) << 32 | Id::from(index + 1)
+        id(T::KIND, index, generation)
     }
 
     fn place(&self, id: Id) -> Result<usize> {
-        let index = (id as u32).checked_sub(1).ok_or(Error::NoSuch)?;
-        let place = self.places.get(index as usize).ok_or(Error::NoSuch)?;
-        if place.object.is_some() && Self::id(index, place.generation) == id {
-            Ok(index as usize)
+        let index = place_of(id)?;
+        let place = self.places.get(index).ok_or(Error::NoSuch)?;
+        if place.object.is_some() && Self::id(index as u32, place.generation) == id {
+            Ok(index)
         } else {
             Err(Error::NoSuch)
         }
@@ -107,7 +118,7 @@ mod tests {
     use super::*;
 
     impl Object for &str {
-        const KIND: u8 = 127;
+        const KIND: u8 = 15;
     }
 
     #[test]
@@ -121,11 +132,12 @@ mod tests {
         assert_eq!(table.remove(a), Err(Error::NoSuch));
         let c = table.insert("c").unwrap();
         assert_ne!(a, c);
-        assert_eq!(c as u32, a as u32, "the place is used again");
+        assert_eq!(place_of(c), place_of(a), "the place is used again");
+        assert!(i32::try_from(c).is_ok());
         assert_eq!(table.get(a), Err(Error::NoSuch));
         assert_eq!(table.iter().count(), 2);
         assert_eq!(table.get(b), Ok(&mut "b"));
         assert_eq!(table.get(0), Err(Error::NoSuch));
-        assert_eq!(table.get(b & !(0xff << 56)), Err(Error::NoSuch), "kind");
+        assert_eq!(table.get(b & !(0xf << 27)), Err(Error::NoSuch), "kind");
     }
 }

@@ -2,6 +2,8 @@
 
 //! Pins: levels as of the events that have been served, edges, outputs. Under the kernel lock.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use crate::error::{Error, Result};
 
 /// Pins of a controller.
@@ -79,16 +81,48 @@ struct Pin {
     output: bool,
 }
 
+/// The levels of all pins, 8 in a byte, for who reads them as memory.
+pub(crate) type Image = [AtomicU8; PINS / 8];
+
 #[derive(Debug)]
-pub(crate) struct Pins(Vec<Pin>);
+pub(crate) struct Pins {
+    all: Vec<Pin>,
+    image: Option<&'static Image>,
+}
 
 impl Pins {
     pub(crate) fn new() -> Self {
-        Self(vec![Pin::default(); PINS])
+        Self {
+            all: vec![Pin::default(); PINS],
+            image: None,
+        }
     }
 
     fn get(&mut self, pin: u32) -> Result<&mut Pin> {
-        self.0.get_mut(pin as usize).ok_or(Error::Invalid)
+        self.all.get_mut(pin as usize).ok_or(Error::Invalid)
+    }
+
+    /// Keeps this image up to date from now on.
+    pub(crate) fn show_in(&mut self, image: &'static Image) {
+        self.image = Some(image);
+        for pin in 0..PINS as u32 {
+            self.show(pin);
+        }
+    }
+
+    /// A pin has changed.
+    fn show(&mut self, pin: u32) {
+        let (Some(image), Ok(level)) = (self.image, self.read(pin)) else {
+            return;
+        };
+        if let Some(byte) = image.get(pin as usize / 8) {
+            let bit = 1 << (pin % 8);
+            if level {
+                byte.fetch_or(bit, Ordering::SeqCst);
+            } else {
+                byte.fetch_and(!bit, Ordering::SeqCst);
+            }
+        }
     }
 
     pub(crate) fn attach(&mut self, pin: u32, vector: usize, edge: Edge) -> Result<()> {
@@ -109,18 +143,20 @@ impl Pins {
     }
 
     /// The vector of a pin; without one, the level that was raised is in force at once.
-    pub(crate) fn raised(&mut self, pin: u32, level: bool) -> Result<Option<usize>> {
-        let pin = self.get(pin)?;
-        if pin.vector.is_none() {
+    pub(crate) fn raised(&mut self, number: u32, level: bool) -> Result<Option<usize>> {
+        let pin = self.get(number)?;
+        let vector = pin.vector;
+        if vector.is_none() {
             pin.level = level;
             pin.driven = true;
+            self.show(number);
         }
-        Ok(pin.vector)
+        Ok(vector)
     }
 
     /// An event is served: puts the new level in force; whether the routine is to run.
-    pub(crate) fn serve(&mut self, pin: u32, level: bool) -> bool {
-        let Ok(pin) = self.get(pin) else {
+    pub(crate) fn serve(&mut self, number: u32, level: bool) -> bool {
+        let Ok(pin) = self.get(number) else {
             return false;
         };
         let old = if pin.driven {
@@ -130,7 +166,9 @@ impl Pins {
         };
         pin.level = level;
         pin.driven = true;
-        pin.edge.matches(old, level)
+        let matches = pin.edge.matches(old, level);
+        self.show(number);
+        matches
     }
 
     pub(crate) fn read(&mut self, pin: u32) -> Result<bool> {
@@ -150,18 +188,21 @@ impl Pins {
 
     pub(crate) fn set_mode(&mut self, pin: u32, mode: PinMode) -> Result<()> {
         self.get(pin)?.mode = mode;
+        self.show(pin);
         Ok(())
     }
 
     /// Whether it is an output, so that somebody wants to be told.
-    pub(crate) fn write(&mut self, pin: u32, level: bool) -> Result<bool> {
-        let pin = self.get(pin)?;
+    pub(crate) fn write(&mut self, number: u32, level: bool) -> Result<bool> {
+        let pin = self.get(number)?;
         pin.output = level;
         match (pin.mode, level) {
             (PinMode::Input, true) => pin.mode = PinMode::PullUp,
             (PinMode::PullUp, false) => pin.mode = PinMode::Input,
             _ => {}
         }
-        Ok(pin.mode == PinMode::Output)
+        let is_output = pin.mode == PinMode::Output;
+        self.show(number);
+        Ok(is_output)
     }
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, Weak, mpsc};
 use crate::core::{Core, Entered, Kernel};
 use crate::error::{Error, Result};
 use crate::handler::{futex, local, thread};
-use crate::objects::Id;
+use crate::objects::{self, Id};
 
 /// Tasks at most, and threads that call the shim.
 pub(crate) const TASKS: usize = 256;
@@ -24,7 +24,7 @@ pub(crate) const TASKS: usize = 256;
 /// Priorities are 0 (first) to this.
 pub(crate) const LAST_PRIORITY: i32 = 255;
 
-const KIND: u64 = 6;
+const KIND: u8 = 6;
 /// What a task waits for that has given its CPU away around a call of the system.
 const OUTSIDE: Id = 1;
 
@@ -99,12 +99,12 @@ impl Tasks {
 
     fn id(&self, index: usize) -> Id {
         let generation = self.all.get(index).map_or(0, |t| t.generation);
-        KIND << 56 | u64::from(generation & 0x00ff_ffff) << 32 | (index as u64 + 1)
+        objects::id(KIND, index as u32, generation)
     }
 
     /// The place of the task that `id` names.
     fn find(&self, id: Id) -> Result<usize> {
-        let index = (id as u32 as usize).checked_sub(1).ok_or(Error::NoSuch)?;
+        let index = objects::place_of(id)?;
         match self.all.get(index) {
             Some(task) if task.state != State::Free && self.id(index) == id => Ok(index),
             _ => Err(Error::NoSuch),

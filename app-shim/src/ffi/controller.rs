@@ -67,7 +67,9 @@ fn make(config: *const AppShimConfig) -> Result<&'static Controller> {
     };
     let mut new = None;
     tell(made().map(|controller| new = Some(controller)))?;
-    install(new.ok_or(Error::Busy)?)
+    let controller = install(new.ok_or(Error::Busy)?)?;
+    controller.core().enter().pins.show_in(&super::pins::IMAGE);
+    Ok(controller)
 }
 
 #[unsafe(no_mangle)]

@@ -4,13 +4,14 @@
 
 use std::ffi::c_void;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
 
 use super::types::{Handler, PinHook};
 use super::{Code, controller, guarded, guarded_or, numbered, the_controller};
 use crate::clock::Clock;
 use crate::handler::routine::Routine;
 use crate::handler::thread;
-use crate::pins::{Edge, PinMode};
+use crate::pins::{Edge, Image, PINS, PinMode};
 
 #[unsafe(no_mangle)]
 extern "C" fn app_shim_pin_attach(pin: u32, vector: u32, edge: u32) -> Code {
@@ -49,6 +50,14 @@ extern "C" fn app_shim_pin_get_mode(pin: u32) -> i32 {
     guarded_or(-1, || {
         the_controller().map_or(-1, |c| c.pin_mode(pin).map_or(-1, |mode| mode as i32))
     })
+}
+
+/// Levels of the pins of the process's controller.
+pub(super) static IMAGE: Image = [const { AtomicU8::new(0) }; PINS / 8];
+
+#[unsafe(no_mangle)]
+extern "C" fn app_shim_pin_image() -> *mut u8 {
+    IMAGE.as_ptr().cast_mut().cast()
 }
 
 /// A hook's argument, as it was given.
@@ -104,10 +113,18 @@ extern "C" fn app_shim_clock_advance(ns: u64) -> Code {
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn app_shim_clock_next(ns: *mut u64) -> Code {
+    guarded(|| {
+        let ns = super::output(ns)?;
+        ns.put(controller()?.next_expiry()?);
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn app_shim_delay(ns: u64) -> Code {
     guarded(|| {
-        let until = thread::monotonic().saturating_add(ns);
-        controller()?.core().delay(until)
+        controller()?.delay(ns)
     })
 }
 
