@@ -84,7 +84,13 @@ impl Line {
     }
 }
 
-fn report(core: &Core, kind: &str, vector: Option<u64>, name: &str, detail: impl FnOnce(Line) -> Line) {
+fn report(
+    core: &Core,
+    kind: &str,
+    vector: Option<u64>,
+    name: &str,
+    detail: impl FnOnce(Line) -> Line,
+) {
     core.tally.findings.fetch_add(1, Ordering::Relaxed);
     if !is_first(kind, vector.unwrap_or(u64::MAX), name) {
         return;

@@ -143,23 +143,23 @@ impl Kernel {
         loop {
             let timer = self.clocks.next().filter(|next| next.0 <= time);
             let watchdog = self.next_watchdog().filter(|next| next.0 <= time);
-            match (timer, watchdog) {
-                (None, None) => return,
-                (Some(timer), watchdog) if watchdog.is_none_or(|w| timer.0 <= w.0) => {
-                    self.expire_timer(timer.1, time);
-                }
-                (_, Some((due, id))) => {
-                    if !self.vectors.has_room(WATCHDOGS).unwrap_or(false) {
-                        // It stays due, and is looked at again when there is room.
-                        return;
-                    }
-                    self.watchdog_expired(id);
-                    let event = Raise::new(WATCHDOGS as u32).value(id);
-                    // There is room, so this cannot fail.
-                    self.push(WATCHDOGS, &event, Payload::of(b""), due).ok();
-                }
-                (Some(_), None) => return,
+            if let Some((due, vector)) = timer
+                && watchdog.is_none_or(|w| due <= w.0)
+            {
+                self.expire_timer(vector, time);
+                continue;
             }
+            let Some((due, id)) = watchdog else {
+                return;
+            };
+            if !self.vectors.has_room(WATCHDOGS).unwrap_or(false) {
+                // It stays due, and is looked at again when there is room.
+                return;
+            }
+            self.watchdog_expired(id);
+            let event = Raise::new(WATCHDOGS as u32).value(id);
+            // There is room, so this cannot fail.
+            self.push(WATCHDOGS, &event, Payload::of(b""), due).ok();
         }
     }
 
@@ -335,12 +335,12 @@ impl Core {
         let ticks = kernel.clocks.enabled[clock as usize];
         drop(kernel);
         if ticks {
-            self.enable_clock(clock, true)?;
+            self.enable_clock(clock, true);
         }
         Ok(())
     }
 
-    pub(crate) fn enable_clock(&self, clock: Clock, enable: bool) -> Result<()> {
+    pub(crate) fn enable_clock(&self, clock: Clock, enable: bool) {
         let vector = clock.vector();
         let mut kernel = self.enter();
         kernel.clocks.enabled[clock as usize] = enable;
@@ -351,7 +351,6 @@ impl Core {
         } else {
             self.cancel_timer_of(vector);
         }
-        Ok(())
     }
 
     pub(crate) fn clock_vector(clock: Clock) -> usize {

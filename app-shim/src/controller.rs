@@ -147,7 +147,6 @@ impl Controller {
                 service: Mutex::new(Service::default()),
             }),
         };
-        extern "C" fn nothing(_: *mut std::ffi::c_void) {}
         controller.connect_own(
             WATCHDOGS,
             Routine {
@@ -329,11 +328,7 @@ impl Controller {
     }
 
     /// Replaces a routine without waiting.
-    pub(crate) fn replace(
-        &self,
-        vector: u32,
-        routine: Option<Routine>,
-    ) -> Result<Option<Routine>> {
+    pub(crate) fn replace(&self, vector: u32, routine: Option<Routine>) -> Result<Option<Routine>> {
         let core = self.core();
         let index = vector as usize;
         if index >= VECTORS {
@@ -509,8 +504,7 @@ impl Controller {
     /// Puts the level back to what it was; what arrived meanwhile runs before this returns.
     #[inline]
     pub fn int_unlock(&self, key: u32) {
-        self.core()
-            .set_level(key.min(crate::vectors::PRIORITY_MAX));
+        self.core().set_level(key.min(crate::vectors::PRIORITY_MAX));
     }
 
     /// The level: vectors of this priority and below wait.
@@ -792,6 +786,9 @@ impl Controller {
         }
     }
 }
+
+/// What the watchdogs' vector is connected to: each has a routine of its own.
+extern "C" fn nothing(_: *mut std::ffi::c_void) {}
 
 /// Whether the calling code runs in a service routine, of whatever controller.
 #[must_use]

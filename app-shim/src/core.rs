@@ -694,18 +694,20 @@ impl Kernel {
         payload: Payload,
         time: u64,
     ) -> Result<()> {
-        self.vectors
-            .push(vector, event.missed, payload, |payload, missed, sequence| {
-                Record {
-                    source: event.source,
-                    kind: event.kind,
-                    pin: event.pin,
-                    payload,
-                    time,
-                    value: event.value,
-                    missed,
-                    sequence,
-                }
-            })
+        self.vectors.push(
+            vector,
+            event.missed,
+            payload,
+            |payload, missed, sequence| Record {
+                source: event.source,
+                kind: event.kind,
+                pin: event.pin,
+                payload,
+                time,
+                value: event.value,
+                missed,
+                sequence,
+            },
+        )
     }
 }

@@ -198,13 +198,18 @@ impl Feeds {
         }
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let event = Arc::new(EventFd::from_flags(flags).map_err(|e| os("eventfd", e))?);
+        // What comes from here on counts, be the thread there yet or not.
+        let counted = signals
+            .iter()
+            .map(|(signo, _)| (*signo, relay::count(*signo)))
+            .collect();
         for (signo, _) in &signals {
             relay::install(*signo, &event).map_err(|e| os("signal", e))?;
         }
         let (stop, stopped) = bounded::<()>(0);
         let theirs = Arc::clone(&event);
         let thread = spawn(core, "shim-poll", move |core| {
-            poll_all(core, files, &signals, &theirs, &stopped);
+            poll_all(core, files, (&signals, counted), &theirs, &stopped);
         })?;
         self.running.push(Running {
             thread,
@@ -302,15 +307,11 @@ fn duplicate(fd: i32) -> Result<OwnedFd, Errno> {
 fn poll_all(
     core: &Core,
     mut files: Vec<(OwnedFd, Target)>,
-    signals: &[(i32, Target)],
+    (signals, mut raised): (&[(i32, Target)], HashMap<i32, u64>),
     event: &EventFd,
     stopped: &Receiver<()>,
 ) {
     let mut buffer = vec![0; 4096];
-    let mut raised: HashMap<i32, u64> = signals
-        .iter()
-        .map(|(signo, _)| (*signo, relay::count(*signo)))
-        .collect();
     loop {
         if stopped.try_recv() == Err(crossbeam_channel::TryRecvError::Disconnected) {
             return;

@@ -80,10 +80,7 @@ impl<T: Object> Table<T> {
             self.free.reserve(self.places.len());
             self.places.len() as u32 - 1
         };
-        let place = self
-            .places
-            .get_mut(index as usize)
-            .ok_or(Error::NoMemory)?;
+        let place = self.places.get_mut(index as usize).ok_or(Error::NoMemory)?;
         place.object = Some(object);
         Ok(Self::id(index, place.generation))
     }

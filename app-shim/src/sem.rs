@@ -68,7 +68,7 @@ impl Core {
         let gone = kernel.semaphores.remove(id)?;
         self.wake_all(&mut kernel, id, Err(Error::Deleted));
         if let Some(owner) = gone.owner {
-            self.inherit(&mut kernel, owner);
+            kernel.inherit(owner);
         }
         Ok(())
     }
@@ -98,9 +98,9 @@ impl Core {
             semaphore.count = u32::from(next.is_none());
             if let Some(next) = next {
                 self.make_ready(&mut kernel, next, Ok(()));
-                self.inherit(&mut kernel, next);
+                kernel.inherit(next);
             }
-            self.inherit(&mut kernel, me);
+            kernel.inherit(me);
             // What it had inherited is gone: a better one may be ready.
             self.reschedule
                 .store(true, std::sync::atomic::Ordering::SeqCst);
@@ -152,7 +152,7 @@ impl Core {
                     task.priority = task.priority.min(ours);
                     let result = self.block(kernel.quietly(), me, State::Waiting(id), deadline);
                     if result.is_err() {
-                        self.inherit(&mut self.enter(), owner);
+                        self.enter().inherit(owner);
                     }
                     return result;
                 }
@@ -198,9 +198,7 @@ impl Timeout {
         match self {
             Self::None => Err(Error::Unavailable),
             Self::Forever => Ok(None),
-            Self::Nanos(ns) => Ok(Some(
-                crate::handler::thread::monotonic().saturating_add(ns),
-            )),
+            Self::Nanos(ns) => Ok(Some(crate::handler::thread::monotonic().saturating_add(ns))),
         }
     }
 }

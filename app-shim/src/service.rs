@@ -18,6 +18,9 @@ use crate::feed::Feeds;
 use crate::handler::{futex, interpose, signal, thread};
 use crate::map::Entry;
 
+/// What a thread of the controller does.
+type Body = fn(&Core);
+
 #[derive(Default)]
 pub(crate) struct Service {
     threads: Vec<JoinHandle<()>>,
@@ -82,7 +85,7 @@ impl Service {
         core.become_task("main")?;
         core.ending.store(false, Ordering::SeqCst);
         core.started.store(true, Ordering::SeqCst);
-        let bodies: [(&str, fn(&Core)); 3] = [
+        let bodies: [(&str, Body); 3] = [
             ("shim-dispatch", Core::run_dispatcher),
             ("shim-clock", Core::run_clock),
             ("shim-log", Core::run_log),
@@ -149,8 +152,7 @@ impl Service {
     }
 
     pub(crate) fn add(&mut self, core: &Arc<Core>, entries: Vec<Entry>) -> Result<(), Failure> {
-        if core.config.time == Time::Virtual
-            && entries.iter().any(Entry::is_a_source_in_real_time)
+        if core.config.time == Time::Virtual && entries.iter().any(Entry::is_a_source_in_real_time)
         {
             return Err(Failure::new(
                 Error::Map,

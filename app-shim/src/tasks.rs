@@ -219,9 +219,7 @@ impl Core {
         if let Some(index) = local::with(|l| l.task.get()).checked_sub(1) {
             return Ok(index as usize);
         }
-        let index = kernel
-            .tasks
-            .allocate("", self.config.main_priority, true)?;
+        let index = kernel.tasks.allocate("", self.config.main_priority, true)?;
         self.settle(kernel, index)?;
         kernel.tasks.get(index)?.state = State::Ready;
         Ok(index)
@@ -705,7 +703,7 @@ impl Core {
         let mut kernel = self.enter();
         let index = self.task_of(&mut kernel, id)?;
         kernel.tasks.get(index)?.base = priority;
-        self.inherit(&mut kernel, index);
+        kernel.inherit(index);
         self.reschedule.store(true, Ordering::SeqCst);
         Ok(())
     }
@@ -733,22 +731,24 @@ impl Core {
             .map(|index| kernel.tasks.id(index))
             .ok_or(Error::NoSuch)
     }
+}
 
+impl Kernel {
     /// Recalculates a task's priority from its own and from who waits for mutexes that it owns.
-    pub(crate) fn inherit(&self, kernel: &mut Kernel, index: usize) {
-        let mut best = match kernel.tasks.get(index) {
+    pub(crate) fn inherit(&mut self, index: usize) {
+        let mut best = match self.tasks.get(index) {
             Ok(task) => task.base,
             Err(_) => return,
         };
-        for (id, semaphore) in kernel.semaphores.iter() {
+        for (id, semaphore) in self.semaphores.iter() {
             if semaphore.owner() == Some(index)
-                && let Some(waiter) = kernel.tasks.first_waiter(id, true)
-                && let Some(waiter) = kernel.tasks.all.get(waiter)
+                && let Some(waiter) = self.tasks.first_waiter(id, true)
+                && let Some(waiter) = self.tasks.all.get(waiter)
             {
                 best = best.min(waiter.priority);
             }
         }
-        if let Ok(task) = kernel.tasks.get(index) {
+        if let Ok(task) = self.tasks.get(index) {
             task.priority = best;
         }
     }

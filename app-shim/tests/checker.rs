@@ -43,7 +43,9 @@ fn unsafe_calls_of_preemptive_routines_are_named_with_a_backtrace() {
             let said = said(&check(&compiler, what, "1", ON));
             let line = "app-shim check: unsafe call: the service routine of vector 9 calls ";
             let named = said.lines().filter(|l| l.starts_with(line));
-            let names: Vec<_> = named.map(|l| l[line.len()..].split(',').next().unwrap()).collect();
+            let names: Vec<_> = named
+                .map(|l| l[line.len()..].split(',').next().unwrap())
+                .collect();
             assert!(names.contains(&what), "{what} of {}: {said}", compiler.c);
             assert!(said.contains("the_routine"), "no backtrace: {said}");
         }
@@ -54,15 +56,51 @@ fn unsafe_calls_of_preemptive_routines_are_named_with_a_backtrace() {
 fn what_takes_long_or_waits_or_stays_locked_is_named() {
     let compiler = &compilers()[0];
     for (what, mode, text) in [
-        ("usleep", "1", "blocking call: the service routine of vector 9 calls usleep, which waits"),
-        ("usleep", "0", "blocking call: the service routine of vector 9 calls usleep, which waits"),
-        ("long", "1", "long routine: the service routine of vector 9 took "),
-        ("unbalanced", "1", "unbalanced lock: the service routine of vector 9 returns at level 63"),
-        ("unbalanced", "0", "unbalanced lock: the service routine of vector 9 returns at level 63"),
-        ("locked", "1", "locked: a task calls usleep, which waits, with interrupts locked at level 63"),
-        ("locked-delay", "1", "locked: a task waits with interrupts locked at level 63"),
-        ("stuck", "1", "busy under lock: a task has had interrupts locked"),
-        ("stuck", "0", "busy under lock: a task has had interrupts locked"),
+        (
+            "usleep",
+            "1",
+            "blocking call: the service routine of vector 9 calls usleep, which waits",
+        ),
+        (
+            "usleep",
+            "0",
+            "blocking call: the service routine of vector 9 calls usleep, which waits",
+        ),
+        (
+            "long",
+            "1",
+            "long routine: the service routine of vector 9 took ",
+        ),
+        (
+            "unbalanced",
+            "1",
+            "unbalanced lock: the service routine of vector 9 returns at level 63",
+        ),
+        (
+            "unbalanced",
+            "0",
+            "unbalanced lock: the service routine of vector 9 returns at level 63",
+        ),
+        (
+            "locked",
+            "1",
+            "locked: a task calls usleep, which waits, with interrupts locked at level 63",
+        ),
+        (
+            "locked-delay",
+            "1",
+            "locked: a task waits with interrupts locked at level 63",
+        ),
+        (
+            "stuck",
+            "1",
+            "busy under lock: a task has had interrupts locked",
+        ),
+        (
+            "stuck",
+            "0",
+            "busy under lock: a task has had interrupts locked",
+        ),
     ] {
         let said = said(&check(compiler, what, mode, ON));
         assert!(said.contains(text), "{what} in mode {mode}: {said}");
@@ -84,7 +122,10 @@ fn nothing_is_named_where_nothing_is_wrong() {
         let output = check(compiler, what, mode, environment);
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         let said = said(&output);
-        assert!(!said.contains("app-shim check"), "{what} in mode {mode}: {said}");
+        assert!(
+            !said.contains("app-shim check"),
+            "{what} in mode {mode}: {said}"
+        );
         assert!(stdout.contains("findings 0"), "{stdout}");
     }
 }

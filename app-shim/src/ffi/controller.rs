@@ -4,9 +4,7 @@
 
 use std::ffi::c_char;
 
-use super::types::{
-    ABI_VERSION, AppShimConfig, AppShimStats, AppShimVectorStats, check_size,
-};
+use super::types::{ABI_VERSION, AppShimConfig, AppShimStats, AppShimVectorStats, check_size};
 use super::{
     Code, LAST, Output, controller, guarded, guarded_or, input, install, output, put_text, tell,
     text, the_controller,

@@ -44,15 +44,16 @@ fn controller() -> Result<&'static Controller> {
 
 fn install(controller: Controller) -> Result<&'static Controller> {
     let new = Box::into_raw(Box::new(controller));
-    match CONTROLLER.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
-        // SAFETY: it has just been made, and nobody frees it.
-        Ok(_) => Ok(unsafe { &*new }),
-        Err(_) => {
-            // SAFETY: it came from a box and nobody else has seen it.
-            drop(unsafe { Box::from_raw(new) });
-            Err(Error::Busy)
-        }
+    if CONTROLLER
+        .compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire)
+        .is_err()
+    {
+        // SAFETY: it came from a box and nobody else has seen it.
+        drop(unsafe { Box::from_raw(new) });
+        return Err(Error::Busy);
     }
+    // SAFETY: it has just been made, and nobody frees it.
+    Ok(unsafe { &*new })
 }
 
 /// Runs `body` and makes a code of its result; a panic becomes one, too.

@@ -123,9 +123,7 @@ extern "C" fn app_shim_clock_next(ns: *mut u64) -> Code {
 
 #[unsafe(no_mangle)]
 extern "C" fn app_shim_delay(ns: u64) -> Code {
-    guarded(|| {
-        controller()?.delay(ns)
-    })
+    guarded(|| controller()?.delay(ns))
 }
 
 #[unsafe(no_mangle)]
@@ -151,9 +149,11 @@ extern "C" fn app_shim_tick_set(ticks: u64) -> Code {
 
 #[unsafe(no_mangle)]
 extern "C" fn app_shim_clock_rate_get(clock: u32) -> u32 {
-    guarded_or(0, || match (the_controller(), numbered(&Clock::ALL, clock)) {
-        (Some(controller), Ok(clock)) => controller.core().rate(clock),
-        _ => 0,
+    guarded_or(0, || {
+        match (the_controller(), numbered(&Clock::ALL, clock)) {
+            (Some(controller), Ok(clock)) => controller.core().rate(clock),
+            _ => 0,
+        }
     })
 }
 
@@ -182,7 +182,8 @@ extern "C" fn app_shim_clock_connect(
 extern "C" fn app_shim_clock_enable(clock: u32) -> Code {
     guarded(|| {
         let clock = numbered(&Clock::ALL, clock)?;
-        controller()?.core().enable_clock(clock, true)
+        controller()?.core().enable_clock(clock, true);
+        Ok(())
     })
 }
 
@@ -190,7 +191,8 @@ extern "C" fn app_shim_clock_enable(clock: u32) -> Code {
 extern "C" fn app_shim_clock_disable(clock: u32) -> Code {
     guarded(|| {
         let clock = numbered(&Clock::ALL, clock)?;
-        controller()?.core().enable_clock(clock, false)
+        controller()?.core().enable_clock(clock, false);
+        Ok(())
     })
 }
 

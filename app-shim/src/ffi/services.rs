@@ -61,16 +61,15 @@ extern "C" fn app_shim_sem_count(id: Id, count: *mut u32) -> Code {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn app_shim_msgq_create(
-    messages: u32,
-    max_len: u32,
-    options: u32,
-    id: *mut Id,
-) -> Code {
+extern "C" fn app_shim_msgq_create(messages: u32, max_len: u32, options: u32, id: *mut Id) -> Code {
     guarded(|| {
         let id = output(id)?;
         let order = by_priority(options)?;
-        id.put(controller()?.core().queue_create(messages, max_len, order)?);
+        id.put(
+            controller()?
+                .core()
+                .queue_create(messages, max_len, order)?,
+        );
         Ok(())
     })
 }

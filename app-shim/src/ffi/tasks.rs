@@ -6,12 +6,10 @@ use std::ffi::{c_char, c_void};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::types::{
-    AppShimTaskArgs, Handler, TASK_DELAYED, TASK_READY, TASK_STOPPED, TASK_SUSPENDED,
-    TASK_WAITING, check_size,
+    AppShimTaskArgs, Handler, TASK_DELAYED, TASK_READY, TASK_STOPPED, TASK_SUSPENDED, TASK_WAITING,
+    check_size,
 };
-use super::{
-    Code, controller, guarded, guarded_or, input, output, put_text, text, the_controller,
-};
+use super::{Code, controller, guarded, guarded_or, input, output, put_text, text, the_controller};
 use crate::error::Error;
 use crate::objects::Id;
 use crate::tasks::{State, TaskOptions};

@@ -121,7 +121,8 @@ extern "C" fn look(index: usize) -> usize {
         let name = name.to_str().unwrap_or("?");
         crate::check::interposed(core, name, *kind != Kind::Waits, *kind != Kind::Unsafe);
     }
-    REAL.get(index).map_or(0, |real| real.load(Ordering::Relaxed))
+    REAL.get(index)
+        .map_or(0, |real| real.load(Ordering::Relaxed))
 }
 
 /// The piece of code for function number `N`: keeps all registers that can carry arguments.
@@ -218,8 +219,10 @@ unsafe extern "C" fn object(
     _size: usize,
     data: *mut c_void,
 ) -> c_int {
-    // SAFETY: the loader hands over a valid description, and the data are those of `install`.
-    let (info, stubs) = unsafe { (&*info, &*data.cast::<[usize; COUNT]>()) };
+    // SAFETY: the loader hands over a valid description.
+    let info = unsafe { &*info };
+    // SAFETY: the data are those of `install`, which waits for this.
+    let stubs = unsafe { &*data.cast::<[usize; COUNT]>() };
     // SAFETY: so many program headers are there.
     let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
     let base = info.dlpi_addr as usize;

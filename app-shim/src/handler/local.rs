@@ -71,12 +71,6 @@ pub(crate) fn tid() -> i32 {
     })
 }
 
-/// Forgets the thread's number, in the child of a fork.
-#[cfg(test)]
-pub(crate) fn forget_tid() {
-    with(|l| l.tid.set(0));
-}
-
 /// Keeps the compiler from moving accesses across; the processor need not be told, since handlers run on the
 /// same thread.
 #[inline]

@@ -19,13 +19,11 @@ static CORE: AtomicPtr<Core> = AtomicPtr::new(ptr::null_mut());
 
 /// The calling thread's `errno`.
 pub(crate) fn errno() -> i32 {
-    // SAFETY: the C library's own location for this thread.
-    unsafe { *libc::__errno_location() }
+    Errno::last_raw()
 }
 
 pub(super) fn set_errno(value: i32) {
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = value };
+    Errno::set_raw(value);
 }
 
 extern "C" fn on_signal(_signo: i32) {
@@ -40,12 +38,7 @@ extern "C" fn on_signal(_signo: i32) {
 /// Has the handler serve this controller; false where it serves another one.
 pub(crate) fn serve(core: &'static Core) -> bool {
     let core = ptr::from_ref(core).cast_mut();
-    match CORE.compare_exchange(
-        ptr::null_mut(),
-        core,
-        Ordering::AcqRel,
-        Ordering::Acquire,
-    ) {
+    match CORE.compare_exchange(ptr::null_mut(), core, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => true,
         Err(old) => old == core,
     }
