@@ -237,9 +237,9 @@ impl Core {
         match *since {
             Some((at, before)) if waits && before == served => {
                 if now > at + SECOND {
-                    self.probe.store(true, Ordering::SeqCst);
                     if self.config.mode == Mode::Preempt {
-                        // Its handler reports, with the stack of who is stuck.
+                        // Who is stuck reports itself, with its stack.
+                        self.probe.store(true, Ordering::SeqCst);
                         self.ring();
                     } else {
                         crate::check::starved(self, crate::PRIORITY_MAX);

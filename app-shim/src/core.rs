@@ -262,6 +262,7 @@ impl Core {
         }
         let ours = self.is_holder() || depth > 0 && self.in_isr();
         if ours {
+            self.answer_probe();
             self.serve_ready();
         } else if become_ready && self.has_ready() {
             self.ring();
@@ -314,12 +315,20 @@ impl Core {
             }
             return;
         }
-        let (critical, level) = local::with(|l| (l.critical.get(), l.level.get()));
-        if critical == 0 && self.started.load(Ordering::Relaxed) {
-            if level > 0 && self.probe.swap(false, Ordering::Relaxed) {
-                check::starved(self, level);
-            }
+        if local::with(|l| l.critical.get()) == 0 && self.started.load(Ordering::Relaxed) {
+            self.answer_probe();
             self.serve_ready();
+        }
+    }
+
+    /// Reports the CPU's holder, which the calling thread is, if the checker has asked for it.
+    fn answer_probe(&self) {
+        let level = local::with(|l| l.level.get());
+        if level > 0
+            && self.probe.load(Ordering::Relaxed)
+            && self.probe.swap(false, Ordering::Relaxed)
+        {
+            check::starved(self, level);
         }
     }
 

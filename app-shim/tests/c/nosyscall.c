@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -37,15 +36,9 @@ static void *watch(void *argument)
 int main(int argc, char **argv)
 {
 	app_shim_config config;
-	app_shim_raise_args event;
 	pthread_t thread;
 	int i;
 
-	memset(&event, 0, sizeof(event));
-	event.size = sizeof(event);
-	event.vector = 1;
-	/* Not now: reading the clock is forbidden as well. */
-	event.time_ns = 1;
 	if (app_shim_config_init(&config) != APP_SHIM_OK)
 		return 2;
 	config.mode = argc > 1 ? (uint32_t)atoi(argv[1]) : 0;
@@ -60,9 +53,6 @@ int main(int argc, char **argv)
 		int32_t inner = app_shim_int_lock();
 
 		app_shim_int_unlock(inner);
-		/* Pending while locked, served at the unlock: that neither. */
-		if (argc > 2)
-			app_shim_raise_event(&event);
 		app_shim_int_unlock(outer);
 	}
 	done = i;
