@@ -114,7 +114,7 @@ enum Action {
     /// the documentation; prints their files.
     Man,
     /// Install app-shim for C programs: libraries, headers, and files for
-    /// pkg-config and CMake; prints what was installed.
+    /// pkg-config and cmake; prints what was installed.
     InstallShim {
         /// Where to: files go to its include and lib folders.
         #[arg(long, value_name = "DIR")]

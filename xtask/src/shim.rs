@@ -1,4 +1,4 @@
-//! Installing `app-shim` for C programs: libraries, headers, and what `pkg-config` and CMake read.
+//! Installing `app-shim` for C programs: libraries, headers, and what `pkg-config` and `cmake` read.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -377,7 +377,7 @@ fn rust_library(sysroot: &Path, release: &str, cache: &Path) -> Result<PathBuf> 
 }
 
 /// Finds or installs what the tests on this machine need besides a Rust toolchain: C and C++ compilers, for
-/// what is for C programs, pkg-config and CMake, which are to find it, and groff, for the manual pages.
+/// what is for C programs, `pkg-config` and `cmake`, which are to find it, and groff, for the manual pages.
 pub(crate) fn for_native_tests() -> Result<()> {
     let mut missing = Vec::new();
     let mut need = |present: bool, what: &'static str, package: &'static str| {
