@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What `cargo xtask install-shim` installs is found by `pkg-config` and CMake, and programs are built with it.
+//! What `cargo xtask install-shim` installs is found by `pkg-config` and `cmake`, and programs are built with it.
 
 mod common;
 
