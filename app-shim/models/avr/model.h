@@ -39,7 +39,7 @@ enum {
 
 /* The registers, where nothing traps: a second view of app_shim_avr_sfr. */
 extern uint8_t *avr_view;
-#define R(a) (avr_view[APP_SHIM_AVR_PLACE(a)])
+#define R(a) (avr_view[APP_SHIM_AVR_PLACE((unsigned)(a))])
 #define R16(a) ((uint16_t)(R(a) | R((a) + 1) << 8))
 static inline void avr_set16(unsigned a, unsigned value)
 {

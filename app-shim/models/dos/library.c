@@ -14,6 +14,58 @@
 
 extern char **environ;
 
+unsigned char inportb(int port)
+{
+	return (unsigned char)app_shim_dos_in((unsigned)port, 1);
+}
+
+void outportb(int port, unsigned char value)
+{
+	app_shim_dos_out((unsigned)port, value, 1);
+}
+
+int inport(int port)
+{
+	return (int)app_shim_dos_in((unsigned)port, 2);
+}
+
+unsigned inportw(int port)
+{
+	return app_shim_dos_in((unsigned)port, 2);
+}
+
+void outport(int port, int value)
+{
+	app_shim_dos_out((unsigned)port, (unsigned)value, 2);
+}
+
+void outportw(int port, unsigned value)
+{
+	app_shim_dos_out((unsigned)port, value, 2);
+}
+
+int inp(unsigned port)
+{
+	return (int)app_shim_dos_in(port, 1);
+}
+
+int outp(unsigned port, int value)
+{
+	app_shim_dos_out(port, (unsigned)value, 1);
+	return value;
+}
+
+unsigned inpw(unsigned port)
+{
+	return app_shim_dos_in(port, 2);
+}
+
+unsigned outpw(unsigned port, unsigned value)
+{
+	app_shim_dos_out(port, value, 2);
+	return value;
+}
+
 /* A call's registers go in, and come out; those of the CPU stay. */
 static int call(int number, const union REGS *in, union REGS *out,
 		struct SREGS *s)

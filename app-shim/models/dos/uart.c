@@ -95,7 +95,8 @@ static unsigned in(void *argument, unsigned port, unsigned bytes)
 	struct uart *u = argument;
 	unsigned value = 0;
 
-	(void)bytes;
+	if (bytes == 2)
+		return in(u, port, 1) | in(u, port + 1, 1) << 8;
 	switch (port - u->base) {
 	case 0:
 		if (u->lcr & 0x80)
@@ -140,7 +141,11 @@ static void out(void *argument, unsigned port, unsigned value, unsigned bytes)
 	struct uart *u = argument;
 	uint8_t byte = (uint8_t)value;
 
-	(void)bytes;
+	if (bytes == 2) {
+		out(u, port, value & 0xff, 1);
+		out(u, port + 1, value >> 8, 1);
+		return;
+	}
 	switch (port - u->base) {
 	case 0:
 		if (u->lcr & 0x80) {

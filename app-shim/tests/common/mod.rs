@@ -93,8 +93,14 @@ pub fn compilers() -> Vec<Compiler> {
 /// Runs a command, at most so long.
 #[track_caller]
 pub fn run(command: &mut Command, limit: Duration) -> Output {
+    run_with(command, Stdio::null(), limit)
+}
+
+/// The same, with something to read.
+#[track_caller]
+pub fn run_with(command: &mut Command, stdin: Stdio, limit: Duration) -> Output {
     let mut child = command
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

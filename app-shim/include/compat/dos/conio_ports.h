@@ -5,11 +5,17 @@
 
 #include "keywords.h"
 
-#define inp(port) ((int)app_shim_dos_in((port), 1))
-#define outp(port, value) app_shim_dos_out((port), (value), 1)
-#define inpw(port) (app_shim_dos_in((port), 2))
-#define outpw(port, value)                                                     \
-	app_shim_dos_out((port), (value), 2)
+#ifdef __cplusplus
+extern "C" {
+#endif
+int inp(unsigned port);
+int outp(unsigned port, int value);
+unsigned inpw(unsigned port);
+unsigned outpw(unsigned port, unsigned value);
+#ifdef __cplusplus
+}
+#endif
+
 #define _inp(port) inp(port)
 #define _outp(port, value) outp(port, value)
 #define _inpw(port) inpw(port)

@@ -153,12 +153,18 @@ inline void setvect(int number, app_shim_dos_vector old)
 
 /* ---- Ports ------------------------------------------------------------ */
 
-#define inportb(port) ((unsigned char)app_shim_dos_in((port), 1))
-#define outportb(port, value) app_shim_dos_out((port), (value), 1)
-#define inport(port) ((int)app_shim_dos_in((port), 2))
-#define inportw(port) ((unsigned short)app_shim_dos_in((port), 2))
-#define outport(port, value) app_shim_dos_out((port), (value), 2)
-#define outportw(port, value) app_shim_dos_out((port), (value), 2)
+#ifdef __cplusplus
+extern "C" {
+#endif
+unsigned char inportb(int port);
+void outportb(int port, unsigned char value);
+int inport(int port);
+unsigned inportw(int port);
+void outport(int port, int value);
+void outportw(int port, unsigned value);
+#ifdef __cplusplus
+}
+#endif
 
 /* ---- Memory ----------------------------------------------------------- */
 

@@ -8,9 +8,7 @@
 #ifndef _AVR_IOM328P_H_
 #define _AVR_IOM328P_H_ 1
 
-#ifndef _AVR_IO_H_
-#error "Include <avr/io.h> instead of this file."
-#endif
+#include <avr/io.h>
 
 /* ---- Ports ------------------------------------------------------------- */
 
