@@ -75,7 +75,7 @@ void app_shim_avr_delay_cycles(double cycles);
 uint8_t app_shim_avr_eeprom_read(const void *address);
 void app_shim_avr_eeprom_write(void *address, uint8_t value);
 /* F_CPU of the program, from avr/io.h or util/delay.h. */
-extern const unsigned long app_shim_avr_f_cpu;
+extern unsigned long app_shim_avr_f_cpu;
 
 /* ---- For who feeds it ------------------------------------------------- */
 

@@ -254,7 +254,7 @@ fn a_dos_terminal_chains_a_vector() {
         ("APP_SHIM_REPLAY", events.as_os_str()),
         ("APP_SHIM_DOS_COM1", OsStr::new("out")),
     ];
-    let expected = "port 03f8\n80 columns\r\nlogin: guesthello\r\n[no carrier]\r\n[carrier]\r\nbye\r\n\
+    let expected = "port 03f8\n80 columns\r\nlogin: guest\rhello\r\n[no carrier]\r\n[carrier]\r\nbye\r\n\
         [17 in, 2 carrier]\r\nclosed\r\n20 ticks, BIOS 20\r\n";
     always_says(&DOS, "dos_terminal", &more, "", expected);
 }

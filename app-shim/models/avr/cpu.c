@@ -11,7 +11,7 @@
 #include "model.h"
 #include "../replay.h"
 
-extern const unsigned long app_shim_avr_f_cpu __attribute__((weak));
+extern unsigned long app_shim_avr_f_cpu __attribute__((weak));
 
 typedef void (*routine)(void);
 #define ROUTINES(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)     \

@@ -116,6 +116,14 @@ struct app_shim_dos_vector {
 	{
 		return reinterpret_cast<F *>(handler);
 	}
+	bool operator==(const void *null) const
+	{
+		return reinterpret_cast<const void *>(handler) == null;
+	}
+	bool operator!=(const void *null) const
+	{
+		return !(*this == null);
+	}
 };
 inline app_shim_dos_vector getvect(int number)
 {

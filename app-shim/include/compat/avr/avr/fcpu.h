@@ -5,8 +5,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-extern const unsigned long app_shim_avr_f_cpu;
-__attribute__((__weak__)) const unsigned long app_shim_avr_f_cpu =
+extern unsigned long app_shim_avr_f_cpu;
+__attribute__((__weak__)) unsigned long app_shim_avr_f_cpu =
 	(unsigned long)(F_CPU);
 #ifdef __cplusplus
 }

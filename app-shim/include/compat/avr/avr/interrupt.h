@@ -21,7 +21,8 @@
 #endif
 
 #define ISR(vector, ...)                                                       \
-	APP_SHIM_AVR_C void vector(void) __attribute__((__used__)) __VA_ARGS__;    \
+	APP_SHIM_AVR_C void vector(void)                                           \
+		__attribute__((__used__)) __VA_ARGS__;                                 \
 	APP_SHIM_AVR_C void vector(void)
 #define SIGNAL(vector) ISR(vector, ISR_BLOCK)
 #define INTERRUPT(vector) ISR(vector, ISR_NOBLOCK)
@@ -34,10 +35,16 @@
 #define ISR_FLATTEN __attribute__((__flatten__))
 #define ISR_NOICF
 #define ISR_NOGCCISR
+/* GCC wants an alias to promise as much as its target. */
+#ifdef __clang__
+#define APP_SHIM_AVR_NOTHROW
+#else
+#define APP_SHIM_AVR_NOTHROW , __nothrow__
+#endif
 #define APP_SHIM_AVR_TEXT_(x) #x
 #define APP_SHIM_AVR_TEXT(x) APP_SHIM_AVR_TEXT_(x)
 #define ISR_ALIASOF(target)                                                    \
-	__attribute__((__alias__(APP_SHIM_AVR_TEXT(target))))
+	__attribute__((__alias__(APP_SHIM_AVR_TEXT(target)) APP_SHIM_AVR_NOTHROW))
 #define ISR_ALIAS(vector, target)                                              \
 	APP_SHIM_AVR_C void vector(void)                                           \
 		__attribute__((__used__)) ISR_ALIASOF(target);

@@ -33,7 +33,8 @@ app_shim_avr_atomic_off(const uint8_t *unused)
 #define NONATOMIC_FORCEOFF app_shim_avr_atomic_off
 
 #define APP_SHIM_AVR_BLOCK(at_end, begin)                                      \
-	for (uint8_t app_shim_avr_sreg_was __attribute__((__cleanup__(at_end))) =  \
+	for (uint8_t app_shim_avr_sreg_was __attribute__((                \
+		     __unused__, __cleanup__(at_end))) =                               \
 		     begin(),                                                          \
 		     app_shim_avr_once = 1;                                            \
 	     app_shim_avr_once; app_shim_avr_once = 0)
