@@ -221,7 +221,7 @@ int32_t app_shim_mode(void);
  * Takes effect at once when started, else at the start. A wrong map has no
  * effect at all.
  */
-app_shim_result app_shim_map(const char *text);
+app_shim_result app_shim_map(const char *map);
 
 /* Reads a map from a file. */
 app_shim_result app_shim_map_file(const char *path);
@@ -636,7 +636,7 @@ typedef struct app_shim_task_args {
 	const char *name;
 	/* Bytes of stack; less than the system needs is rounded up. */
 	uint64_t stack_size;
-	void (*entry)(void *argument);
+	app_shim_handler entry;
 	void *argument;
 	/* 0; APP_SHIM_TASK_SUSPENDED. */
 	uint32_t flags;

@@ -191,13 +191,14 @@ impl Core {
         self.enter().quietly()
     }
 
-    /// Makes the calling thread's state that of this controller; false inside another one's service routine.
+    /// Makes the calling thread's state that of this controller; false inside another one's service routine, and
+    /// while it has another one's interrupts locked.
     pub(crate) fn bind(&self) -> bool {
         local::with(|l| {
             if l.core.get() == self.id {
                 return true;
             }
-            if l.depth.get() > 0 {
+            if l.depth.get() > 0 || l.level.get() > 0 {
                 return false;
             }
             l.core.set(self.id);

@@ -16,7 +16,7 @@ use crate::controller::Controller;
 use crate::error::{Error, Failure, Result};
 
 #[unsafe(no_mangle)]
-extern "C" fn app_shim_result_name(result: i32) -> *const c_char {
+extern "C" fn app_shim_result_name(result: Code) -> *const c_char {
     let error = Error::ALL.iter().find(|e| e.code() == result);
     match (result, error) {
         (0, _) => c"APP_SHIM_OK",
@@ -93,7 +93,7 @@ extern "C" fn app_shim_ensure(config: *const AppShimConfig) -> Code {
             Some(controller) if controller.core().has_threads() => return Ok(()),
             Some(controller) => controller,
             None => match make(config) {
-                Err(Error::Busy) => self::controller()?,
+                Err(Error::Busy) => controller()?,
                 made => made?,
             },
         };

@@ -79,8 +79,11 @@ int main(int argc, char **argv)
 	pthread_t thread;
 
 	each = (events + VECTORS - 1) / VECTORS;
-	app_shim_config_init(&config);
+	if (app_shim_config_init(&config) != APP_SHIM_OK)
+		return 2;
 	config.mode = APP_SHIM_MODE_PREEMPT;
+	/* A short queue: the raiser waits, and each few events need a signal. */
+	config.queue_len = 8;
 	config.flags = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 0) : 0;
 	if (!null || app_shim_init(&config) != APP_SHIM_OK)
 		return 2;

@@ -11,10 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Nothing here takes that long, however loaded the machine.
-pub const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
 #[track_caller]
-pub fn eventually(condition: impl Fn() -> bool) {
+pub(crate) fn eventually(condition: impl Fn() -> bool) {
     let deadline = Instant::now() + LIMIT;
     while !condition() {
         assert!(Instant::now() < deadline, "it never happened");
@@ -23,12 +23,12 @@ pub fn eventually(condition: impl Fn() -> bool) {
 }
 
 /// Folder of the crate.
-pub fn home() -> &'static Path {
+pub(crate) fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Where the C library is, in the profile of this test: built if need be.
-pub fn library_folder() -> &'static Path {
+pub(crate) fn library_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         // target/PROFILE/deps/test-HASH
@@ -61,13 +61,13 @@ pub fn library_folder() -> &'static Path {
 
 /// A C or C++ compiler.
 #[derive(Clone, Debug)]
-pub struct Compiler {
-    pub c: String,
-    pub cxx: String,
+pub(crate) struct Compiler {
+    pub(crate) c: String,
+    pub(crate) cxx: String,
 }
 
 /// GCC, and Clang: Debian's packages of a certain version have it in their names.
-pub fn compilers() -> Vec<Compiler> {
+pub(crate) fn compilers() -> Vec<Compiler> {
     let runs = |name: &String| {
         Command::new(name)
             .arg("--version")
@@ -92,13 +92,13 @@ pub fn compilers() -> Vec<Compiler> {
 
 /// Runs a command, at most so long.
 #[track_caller]
-pub fn run(command: &mut Command, limit: Duration) -> Output {
+pub(crate) fn run(command: &mut Command, limit: Duration) -> Output {
     run_with(command, Stdio::null(), limit)
 }
 
 /// The same, with something to read.
 #[track_caller]
-pub fn run_with(command: &mut Command, stdin: Stdio, limit: Duration) -> Output {
+pub(crate) fn run_with(command: &mut Command, stdin: Stdio, limit: Duration) -> Output {
     let mut child = command
         .stdin(stdin)
         .stdout(Stdio::piped())
@@ -148,7 +148,7 @@ fn wait(child: &mut Child, limit: Duration) -> Option<std::process::ExitStatus> 
 
 /// Builds `tests/c/NAME.c` with the static library; the program's path.
 #[track_caller]
-pub fn build(compiler: &Compiler, name: &str, more: &[&str]) -> PathBuf {
+pub(crate) fn build(compiler: &Compiler, name: &str, more: &[&str]) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&compiler.c);
     std::fs::create_dir_all(&folder).unwrap();
     let program = folder.join(name);
@@ -174,7 +174,7 @@ pub fn build(compiler: &Compiler, name: &str, more: &[&str]) -> PathBuf {
 }
 
 /// A command for a program, without what the environment may say about the shim.
-pub fn program(path: &Path) -> Command {
+pub(crate) fn program(path: &Path) -> Command {
     let mut command = Command::new(path);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("APP_SHIM_") {
@@ -186,7 +186,7 @@ pub fn program(path: &Path) -> Command {
 
 /// Builds and runs a program, which must succeed; what it said.
 #[track_caller]
-pub fn succeeds(compiler: &Compiler, name: &str, arguments: &[&str]) -> String {
+pub(crate) fn succeeds(compiler: &Compiler, name: &str, arguments: &[&str]) -> String {
     let path = build(compiler, name, &[]);
     let output = run(program(&path).args(arguments), LIMIT);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
