@@ -267,7 +267,10 @@ fn usual_idioms_of_avr_programs_work() {
                 let path = AVR.build(&compiler, &home().join("tests/c").join(source), optimise);
                 for mode in MODES {
                     let text = said(&path, &[("APP_SHIM_MODE", OsStr::new(mode))], "");
-                    assert_eq!(text, "printf 42 %\r\ndone\r\n", "{source} {mode} {compiler:?}");
+                    assert_eq!(
+                        text, "printf 42 %\r\ndone\r\n",
+                        "{source} {mode} {compiler:?}"
+                    );
                 }
             }
         }
