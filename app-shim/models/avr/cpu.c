@@ -310,6 +310,11 @@ __attribute__((constructor(200))) static void start(int argc, char **argv)
 	(void)argc;
 	arguments = argv;
 	app_shim_config_init(&config);
+	/*
+	 * In thread mode a routine and the main program touch registers at once, and
+	 * while the page is open for the one, the other's access is not seen.
+	 */
+	config.mode = APP_SHIM_MODE_PREEMPT;
 	if (app_shim_init(&config) != APP_SHIM_OK || avr_trap_start() != 0) {
 		char text[200] = "";
 
@@ -317,6 +322,10 @@ __attribute__((constructor(200))) static void start(int argc, char **argv)
 		fprintf(stderr, "the model of the AVR does not start: %s\n",
 			text);
 		_exit(1);
+	}
+	if (app_shim_mode() != APP_SHIM_MODE_PREEMPT) {
+		fputs("the model of the AVR needs APP_SHIM_MODE=preempt\n", stderr);
+		_exit(2);
 	}
 	R(MCUSR) = cause ? (uint8_t)atoi(cause) : 0x01;
 	for (v = 1; v < VECTORS; v++) {

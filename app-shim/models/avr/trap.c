@@ -8,8 +8,9 @@
  * second handler takes the page away again, does what a write does, and
  * unlocks: then interrupts that are due run, as after that instruction.
  *
- * While the page is accessible, interrupts are locked, which in thread mode keeps
- * the service thread out too: nobody else touches a register meanwhile.
+ * While the page is accessible, interrupts are locked, so nobody else touches a
+ * register meanwhile: routines run on this very thread, which is why the model
+ * insists on the preemptive mode.
  * Threads that feed the model use a second view of the same memory.
  *
  * x86-64 only: elsewhere the registers are plain memory, and nothing acts.
