@@ -165,7 +165,7 @@ int app_shim_dos_key(int wait, int take, int scan_code)
 		}
 		UNLOCK(lock);
 		if (!app_shim_in_isr() &&
-		    app_shim_clock_advance(10000) == APP_SHIM_UNSUPPORTED &&
+		    app_shim_clock_advance(100000) == APP_SHIM_UNSUPPORTED &&
 		    wait && key < 0)
 			app_shim_wait_any(1000000);
 		if (key >= 0 || !wait || app_shim_in_isr())

@@ -82,7 +82,7 @@ static void serial(void)
 		app_shim_dos_out(base, CPU->r.h.al, 1);
 	else if (CPU->r.h.ah == 2) {
 		while (!(app_shim_dos_in(base + 5, 1) & 1) && !app_shim_in_isr())
-			if (app_shim_clock_advance(10000) == APP_SHIM_UNSUPPORTED)
+			if (app_shim_clock_advance(100000) == APP_SHIM_UNSUPPORTED)
 				app_shim_wait_any(1000000);
 		CPU->r.h.al = (uint8_t)app_shim_dos_in(base, 1);
 	}
