@@ -94,8 +94,14 @@ pub(crate) fn compilers() -> Vec<Compiler> {
 /// Runs a command, at most so long.
 #[track_caller]
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Output {
+    run_with(command, Stdio::null(), limit)
+}
+
+/// The same, with something to read.
+#[track_caller]
+pub(crate) fn run_with(command: &mut Command, stdin: Stdio, limit: Duration) -> Output {
     let mut child = command
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
