@@ -51,7 +51,9 @@ fn functions_of_header(header: &str) -> BTreeMap<String, String> {
         if statement.starts_with("typedef") || head.contains('{') || head.contains('}') {
             continue;
         }
-        let at = head.rfind("app_shim_").unwrap_or_else(|| panic!("{statement}"));
+        let at = head
+            .rfind("app_shim_")
+            .unwrap_or_else(|| panic!("{statement}"));
         let (result, name) = head.split_at(at);
         let arguments = arguments.trim_end_matches(')').trim();
         all.insert(
@@ -283,7 +285,10 @@ fn constants_are_the_same() {
 #[test]
 fn a_header_that_says_something_else_is_noticed() {
     let header = header();
-    let other = header.replace("app_shim_raise(uint32_t vector", "app_shim_raise(uint64_t vector");
+    let other = header.replace(
+        "app_shim_raise(uint32_t vector",
+        "app_shim_raise(uint64_t vector",
+    );
     assert_ne!(header, other);
     let (c, rust) = (functions_of_header(&other), functions_of_rust());
     assert_ne!(c.get("app_shim_raise"), rust.get("app_shim_raise"));
@@ -316,7 +321,13 @@ fn compilers_take_the_header_and_link_every_function() {
             for library in ["libapp_shim.a", "libapp_shim.so"] {
                 let program = folder.join(format!("every-{command}{language}-{library}"));
                 let mut build = Command::new(command);
-                build.args([language, "-Wall", "-Wextra", "-Werror", "-Wno-cast-function-type"]);
+                build.args([
+                    language,
+                    "-Wall",
+                    "-Wextra",
+                    "-Werror",
+                    "-Wno-cast-function-type",
+                ]);
                 if language.contains("++") {
                     build.args(["-x", "c++"]);
                 }

@@ -122,7 +122,11 @@ impl Model<'_> {
             let (vector, number) = self.waiting.remove(at);
             let level = self.level;
             let own = u32::from(self.priorities[usize::from(vector)]);
-            self.level = if self.case.mask_all { 63 } else { own.max(level) };
+            self.level = if self.case.mask_all {
+                63
+            } else {
+                own.max(level)
+            };
             self.trace.push(Trace::Begin {
                 vector,
                 number,
@@ -219,7 +223,9 @@ impl Real {
                     controller.set_enabled((*vector).into(), *on).unwrap();
                 }
                 Step::Priority(vector, p) => {
-                    controller.set_priority((*vector).into(), (*p).into()).unwrap();
+                    controller
+                        .set_priority((*vector).into(), (*p).into())
+                        .unwrap();
                 }
             }
         }
@@ -312,7 +318,9 @@ fn asynchronously(real: &Real) {
     for vector in 0..VECTORS {
         let priority = u32::from(vector) / 2 + 1;
         real.controller.set_enabled(vector.into(), true).unwrap();
-        real.controller.set_priority(vector.into(), priority).unwrap();
+        real.controller
+            .set_priority(vector.into(), priority)
+            .unwrap();
         real.controller.disconnect(vector.into()).unwrap();
         let theirs = real.controller.clone();
         real.controller
@@ -321,7 +329,11 @@ fn asynchronously(real: &Real) {
                 let number = event.value.unwrap();
                 // Locking keeps others of our own off the list, which is what routines do.
                 let key = theirs.int_lock();
-                seen.lock().unwrap().push(Trace::Begin { vector, number, level: key });
+                seen.lock().unwrap().push(Trace::Begin {
+                    vector,
+                    number,
+                    level: key,
+                });
                 theirs.int_unlock(key);
                 let key = theirs.int_lock();
                 seen.lock().unwrap().push(Trace::End { vector, number });
@@ -361,11 +373,18 @@ fn asynchronously(real: &Real) {
     let mut deepest = 0;
     for entry in seen.lock().unwrap().iter() {
         match *entry {
-            Trace::Begin { vector, number, level } => {
+            Trace::Begin {
+                vector,
+                number,
+                level,
+            } => {
                 let priority = u32::from(vector) / 2 + 1;
                 assert_eq!(level, priority);
                 if let Some((below, _)) = stack.last() {
-                    assert!(u32::from(*below) / 2 + 1 < priority, "only a higher one nests");
+                    assert!(
+                        u32::from(*below) / 2 + 1 < priority,
+                        "only a higher one nests"
+                    );
                 }
                 assert_eq!(number, next[usize::from(vector)], "once each, in order");
                 next[usize::from(vector)] += 1;
