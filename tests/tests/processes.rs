@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::Duration;
 
-use rtnotify_tests::harness::{Backend, PATIENCE, eventually, isolated, unique};
+use rtnotify_tests::harness::{Backend, PATIENCE, eventually, isolated_in, unique};
 use rtnotify_tests::raw;
 use sigrt::sys::{self, SIGURG};
 use sigrt::{
@@ -17,13 +17,7 @@ use sigrt::{
 };
 
 fn check(name: &str, test: fn(&Device)) {
-    thread_local! {
-        static TEST: std::cell::Cell<fn(&Device)> = const { std::cell::Cell::new(|_| ()) };
-    }
-    TEST.set(test);
-    isolated(name, &Backend::loopback(), |backend| {
-        TEST.get()(&backend.device());
-    });
+    isolated_in(module_path!(), name, |backend| test(&backend.device()));
 }
 
 fn source(device: &Device) -> Source {
@@ -126,8 +120,10 @@ fn forked_child_is_inert_whatever_the_kind() {
             ));
             drop(all.dispatcher);
             // A device of its own works.
-            let fresh = Device::loopback();
-            let own = fresh.create_source(SourceOptions::new("own")).unwrap();
+            let fresh = Backend::of(module_path!()).device();
+            let own = fresh
+                .create_source(SourceOptions::new(&unique("own")))
+                .unwrap();
             let mut again = All::start(&fresh, &own);
             own.post(Some(7), b"0123456789").unwrap();
             again.get(7);
@@ -186,7 +182,7 @@ fn program_that_replaces_itself_lives() {
     check("program_that_replaces_itself_lives", |_| {
         for round in 0..5 {
             let child = raw::fork_child(|| {
-                let device = Device::loopback();
+                let device = Backend::of(module_path!()).device();
                 let source = source(&device);
                 let builder = || device.subscription().subscribe(&source);
                 let dispatcher = Dispatcher::new().unwrap();

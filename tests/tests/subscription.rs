@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, TryRecvError};
-use rtnotify_tests::harness::{Backend, PATIENCE, eventually, isolated, unique};
+use rtnotify_tests::harness::{PATIENCE, eventually, isolated_in, unique};
 use rtnotify_tests::ledger::{Ledger, payload};
 use rtnotify_tests::raw;
 use sigrt::{
@@ -17,14 +17,7 @@ use sigrt::{
 };
 
 fn check(name: &str, test: fn(&Device)) {
-    // One table of cases for all; the function is called in a process of its own.
-    thread_local! {
-        static TEST: std::cell::Cell<fn(&Device)> = const { std::cell::Cell::new(|_| ()) };
-    }
-    TEST.set(test);
-    isolated(name, &Backend::loopback(), |backend| {
-        TEST.get()(&backend.device());
-    });
+    isolated_in(module_path!(), name, |backend| test(&backend.device()));
 }
 
 fn source(device: &Device) -> Source {

@@ -227,11 +227,14 @@ impl View {
     }
 
     pub(super) fn draw(&self, frame: &mut Frame<'_>) {
-        let sources = u16::try_from(self.now.sources.len().max(1) + 3).unwrap_or(u16::MAX);
+        let rows = |lines: usize| u16::try_from(lines.max(1) + 3).unwrap_or(u16::MAX);
+        let sources = rows(self.now.sources.len());
+        // Subscribers keep room for three, however many sources there are.
+        let left = frame.area().height.saturating_sub(2);
+        let left = left.saturating_sub(rows(self.now.clients.len()).min(6));
         let [top, middle, bottom, last] = Layout::vertical([
             Constraint::Length(1),
-            // Subscribers keep some room, however many sources there are.
-            Constraint::Length(sources.min(frame.area().height.saturating_sub(8).max(4))),
+            Constraint::Length(sources.min(left.max(4))),
             Constraint::Min(4),
             Constraint::Length(1),
         ])
