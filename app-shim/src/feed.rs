@@ -21,6 +21,7 @@ use sigrt::{Delivery, Device, Source, SourceOptions, Subscription};
 use crate::core::Core;
 use crate::error::{Error, Failure};
 use crate::event::Raise;
+use crate::gpio::Gpio;
 use crate::handler::relay;
 use crate::map::{Entry, Feed};
 use crate::pins::Edge;
@@ -179,7 +180,7 @@ impl Feeds {
             match &entry.feed {
                 Feed::Fd(fd) => {
                     let file = duplicate(*fd).map_err(|e| os("descriptor", e))?;
-                    files.push((file, target));
+                    files.push((Polled::File(file), target));
                 }
                 Feed::File(path) => {
                     let file = File::options()
@@ -187,7 +188,14 @@ impl Feeds {
                         .custom_flags(libc::O_NONBLOCK)
                         .open(path)
                         .map_err(|e| os(path, e))?;
-                    files.push((OwnedFd::from(file), target));
+                    files.push((Polled::File(file.into()), target));
+                }
+                Feed::Gpio(line) => {
+                    let (gpio, level) = Gpio::request(line, entry)?;
+                    if let Some(pin) = entry.pin {
+                        core.enter().pins.begin(pin, level)?;
+                    }
+                    files.push((Polled::Gpio(gpio), target));
                 }
                 Feed::Signal(signo) => signals.push((*signo, target)),
                 _ => {}
@@ -298,6 +306,21 @@ fn deliver(core: &Core, target: Target, delivery: &Delivery) {
     }
 }
 
+/// What a thread waits for with `poll`.
+enum Polled {
+    File(OwnedFd),
+    Gpio(Gpio),
+}
+
+impl AsFd for Polled {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::File(file) => file.as_fd(),
+            Self::Gpio(gpio) => gpio.request.as_fd(),
+        }
+    }
+}
+
 /// A descriptor of the program's, as our own.
 fn duplicate(fd: i32) -> Result<OwnedFd, Errno> {
     relay::with_descriptor(fd, |fd| fd.try_clone_to_owned())?
@@ -306,7 +329,7 @@ fn duplicate(fd: i32) -> Result<OwnedFd, Errno> {
 
 fn poll_all(
     core: &Core,
-    mut files: Vec<(OwnedFd, Target)>,
+    mut files: Vec<(Polled, Target)>,
     (signals, mut raised): (&[(i32, Target)], HashMap<i32, u64>),
     event: &EventFd,
     stopped: &Receiver<()>,
@@ -341,8 +364,12 @@ fn poll_all(
             }
         }
         let mut which = ready.into_iter();
-        files.retain(|(file, target)| {
-            !which.next().unwrap_or(false) || read(core, file.as_fd(), *target, &mut buffer)
+        files.retain_mut(|(file, target)| {
+            !which.next().unwrap_or(false)
+                || match file {
+                    Polled::File(file) => read(core, file.as_fd(), *target, &mut buffer),
+                    Polled::Gpio(gpio) => edges(core, gpio, *target),
+                }
         });
     }
 }
@@ -363,6 +390,34 @@ fn read(core: &Core, file: BorrowedFd<'_>, target: Target, buffer: &mut [u8]) ->
             )
             .ok();
             false
+        }
+    }
+}
+
+/// Raises all edges that are there; false if the line fails.
+fn edges(core: &Core, gpio: &mut Gpio, target: Target) -> bool {
+    loop {
+        match gpio.next() {
+            Ok(Some(change)) => {
+                if let (Some(vector), 1..) = (target.vector, change.missed) {
+                    core.enter().vectors.lost(vector as usize, change.missed);
+                }
+                // What finds no room has been counted.
+                match (target.pin, target.vector) {
+                    (Some(pin), _) => core.raise_pin(pin, change.level, Some(change.time)).ok(),
+                    (None, Some(vector)) => {
+                        let raise = Raise::new(vector).value(change.level.into());
+                        core.raise(&raise.at(change.time)).ok()
+                    }
+                    (None, None) => None,
+                };
+            }
+            Ok(None) => return true,
+            Err(error) => {
+                core.log_text(format!("app-shim: a GPIO line fails: {error}; closed\n").as_bytes())
+                    .ok();
+                return false;
+            }
         }
     }
 }

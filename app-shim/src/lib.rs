@@ -119,6 +119,7 @@ mod event;
 mod feed;
 #[expect(unsafe_code, reason = "pointers that C hands over")]
 mod ffi;
+mod gpio;
 #[expect(unsafe_code, reason = "the signal handler, and what it stands on")]
 mod handler;
 mod log;
