@@ -16,6 +16,8 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use sigrt::realtime::Signals;
+use sigrt::sys::sigrtmin;
 use sigrt::{Delivery, Device, Source, SourceOptions, Subscription};
 
 use crate::core::Core;
@@ -171,10 +173,33 @@ impl Feeds {
         Ok(())
     }
 
-    /// Starts a thread for descriptors and signals, if there are any.
+    /// Starts a thread for realtime signals, each of which is an event with its value.
+    fn receive_signals(
+        &mut self,
+        core: &Arc<Core>,
+        targets: Vec<(i32, Target)>,
+    ) -> Result<(), Failure> {
+        let mut numbers: Vec<i32> = targets.iter().map(|(signo, _)| *signo).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let signals = Signals::start(&numbers).map_err(|e| os("signal", e))?;
+        let (stop, stopped) = bounded(0);
+        let thread = spawn(core, "shim-signals", move |core| {
+            taken(core, &signals, &targets, &stopped);
+        })?;
+        self.running.push(Running {
+            thread,
+            stop: Some(stop),
+            event: None,
+        });
+        Ok(())
+    }
+
+    /// Starts threads for descriptors and signals, if there are any.
     fn poll(&mut self, core: &Arc<Core>, entries: &[Entry]) -> Result<(), Failure> {
         let mut files = Vec::new();
         let mut signals = Vec::new();
+        let mut queued = Vec::new();
         for entry in entries {
             let target = target(entry);
             match &entry.feed {
@@ -197,9 +222,13 @@ impl Feeds {
                     }
                     files.push((Polled::Gpio(gpio), target));
                 }
+                Feed::Signal(signo) if *signo >= sigrtmin() => queued.push((*signo, target)),
                 Feed::Signal(signo) => signals.push((*signo, target)),
                 _ => {}
             }
+        }
+        if !queued.is_empty() {
+            self.receive_signals(core, queued)?;
         }
         if files.is_empty() && signals.is_empty() {
             return Ok(());
@@ -225,6 +254,30 @@ impl Feeds {
             event: Some(event),
         });
         Ok(())
+    }
+}
+
+fn taken(core: &Core, signals: &Signals, targets: &[(i32, Target)], stopped: &Receiver<()>) {
+    loop {
+        let signal = select! {
+            recv(signals.receiver()) -> signal => signal,
+            recv(stopped) -> _ => return,
+        };
+        let Ok(signal) = signal else {
+            return;
+        };
+        let vectors = targets.iter().filter(|(signo, _)| *signo == signal.signo);
+        for vector in vectors.filter_map(|(_, target)| target.vector) {
+            if let Some(overrun @ 1..) = signal.overrun() {
+                core.enter().vectors.lost(vector as usize, overrun.into());
+            }
+            let raise = Raise {
+                value: signal.value(),
+                ..Raise::new(vector)
+            };
+            // What finds no room has been counted.
+            core.raise(&raise).ok();
+        }
     }
 }
 
