@@ -374,8 +374,8 @@ impl<P> SubscriptionBuilder<P> {
         self
     }
 
-    /// Deliveries that wait in the channel at most. When it is full the device's queue fills, and when that
-    /// is full events are lost and gaps are delivered. Default: 256; 0 makes every delivery a rendezvous.
+    /// Deliveries that wait in the channel at most, 1 or more. When it is full the device's queue fills, and when that
+    /// is full events are lost and gaps are delivered. Default: 256; 0 is taken for 1.
     #[must_use]
     pub fn channel_capacity(mut self, deliveries: usize) -> Self {
         self.settings.channel_capacity = deliveries;
@@ -559,17 +559,25 @@ impl<P> SubscriptionBuilder<P> {
         };
         let overflow = |lane: &Lane| lane.overflow.unwrap_or_default();
         let capacity: u64 = lanes.iter().map(|lane| u64::from(queue_len(lane))).sum();
-        let wrong = |lane: &Lane| {
-            lane.window.is_some_and(|window| window > abi::MAX_WINDOW)
-                || (queue_len(lane) == 1 && overflow(lane) != Overflow::RejectNewest)
-        };
-        if capacity > u64::from(abi::MAX_QUEUE)
-            || self.settings.quota > abi::MAX_QUOTA
-            || lanes.iter().any(wrong)
-        {
+        let too_short =
+            |lane: &Lane| queue_len(lane) == 1 && overflow(lane) != Overflow::RejectNewest;
+        if capacity > u64::from(abi::MAX_QUEUE) || lanes.iter().any(too_short) {
             return Err(Error::Setting {
-                setting: "queue length, quota or window",
-                limits: "65536 events (at least 2 unless the newest is rejected), 256 MiB, 256 signals",
+                setting: "queue length",
+                limits: "65536 events in all priorities together, at least 2 unless the newest is rejected",
+            });
+        }
+        if self.settings.quota > abi::MAX_QUOTA {
+            return Err(Error::Setting {
+                setting: "quota",
+                limits: "256 MiB",
+            });
+        }
+        let too_wide = |lane: &Lane| lane.window.is_some_and(|window| window > abi::MAX_WINDOW);
+        if lanes.iter().any(too_wide) {
+            return Err(Error::Setting {
+                setting: "window",
+                limits: "256 signals",
             });
         }
         let leases = Lease::ascending(self.settings.signal, lanes.len())?;
@@ -638,7 +646,8 @@ impl<P> SubscriptionBuilder<P> {
 
     fn start_channel<T: FromRecord>(&self, mode: Mode, by_handle: bool) -> Result<Subscription<T>> {
         let ends = Arc::new(Ends::new());
-        let (sender, receiver) = bounded(self.settings.channel_capacity);
+        // A dispatcher never waits in `send`, so without any room `try_recv` and streams would never find anything.
+        let (sender, receiver) = bounded(self.settings.channel_capacity.max(1));
         let sink = Box::new(Channel::<T>::new(sender, by_handle, Arc::clone(&ends)));
         let at = self.launch(mode, sink)?;
         Ok(Subscription::new(Live { receiver, ends, at }))

@@ -181,7 +181,7 @@ impl LazyPayload {
             } => (client, outstanding, *handle),
         };
         // The record comes first.
-        let start = Record::BYTES + offset;
+        let start = Record::BYTES.saturating_add(offset);
         if start >= 1 << OFFSET_BITS {
             return Err(Error::Setting {
                 setting: "offset",
