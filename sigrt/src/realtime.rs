@@ -53,7 +53,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
+use crossbeam_channel::{Receiver, Sender, TrySendError, after, bounded, never, select};
 use nix::errno::Errno;
 
 use crate::error::{Error, Result};
@@ -66,6 +66,8 @@ use crate::wake::WakerSlot;
 
 /// Signals that wait in the channel at most, unless said otherwise.
 const CAPACITY: usize = 1024;
+/// How soon a stream is woken again that may have looked too early.
+const RETRY: Duration = Duration::from_millis(1);
 
 /// Where a signal came from, and what it carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -555,14 +557,31 @@ impl Collector {
         let delivered = match self.sender.try_send(signal) {
             Ok(()) => true,
             Err(TrySendError::Disconnected(_)) => false,
-            Err(TrySendError::Full(signal)) => select! {
-                send(self.sender, signal) -> sent => sent.is_ok(),
-                recv(self.stopped) -> _ => false,
-            },
+            Err(TrySendError::Full(signal)) => self.wait_for_room(signal),
         };
         #[cfg(feature = "stream")]
         self.shared.waker.wake();
         delivered
+    }
+
+    fn wait_for_room(&self, signal: Signal) -> bool {
+        let none = self.sender.capacity() == Some(0);
+        loop {
+            // Where there is never any room, a stream finds a signal only while we are in `select!`, and nothing says
+            // that we are: so it is woken until it has looked.
+            #[cfg(feature = "stream")]
+            self.shared.waker.wake();
+            let patience = if none && cfg!(feature = "stream") {
+                after(RETRY)
+            } else {
+                never()
+            };
+            select! {
+                send(self.sender, signal) -> sent => return sent.is_ok(),
+                recv(self.stopped) -> _ => return false,
+                recv(patience) -> _ => {}
+            }
+        }
     }
 }
 
