@@ -17,7 +17,7 @@ use crate::delivery::{Delivery, Frames};
 use crate::error::{Error, Result};
 use crate::ring::Ring;
 use crate::signal::Lease;
-use crate::subscription::{Stats, refusal};
+use crate::subscription::{Stats, refusal, subscribe};
 use crate::sys::{self, SIGURG, SignalSet};
 
 /// Bytes of frames that are read at once where there is no ring.
@@ -124,17 +124,7 @@ impl MappedSubscription {
             Err(errno) => return Err(refusal("map a ring", errno, signo)),
         };
         for mut wanted in sources {
-            client
-                .subscribe_with(&mut wanted)
-                .map_err(|errno| match errno {
-                    Errno::EEXIST => Error::SubscribedTwice {
-                        source_number: wanted.source,
-                    },
-                    Errno::ENOENT => Error::NoSuchSource {
-                        name: wanted.source.to_string(),
-                    },
-                    other => refusal("subscribe", other, signo),
-                })?;
+            subscribe(client, &mut wanted, signo)?;
         }
         Ok(subscription)
     }

@@ -20,7 +20,7 @@ use crate::builder::Ready;
 use crate::client::Client;
 use crate::delivery::{Delivery, parse_frames};
 use crate::error::{Error, Result};
-use crate::subscription::{Stats, refusal};
+use crate::subscription::{Stats, refusal, subscribe};
 use crate::sys::{self, SIGURG, SignalSet, Tid};
 
 /// Bytes of frames that are read at once.
@@ -90,17 +90,7 @@ impl PolledSubscription {
             .map_err(|errno| refusal("register", errno, SIGURG))?;
         for mut wanted in sources {
             wanted.signo = 0;
-            client
-                .subscribe_with(&mut wanted)
-                .map_err(|errno| match errno {
-                    Errno::EEXIST => Error::SubscribedTwice {
-                        source_number: wanted.source,
-                    },
-                    Errno::ENOENT => Error::NoSuchSource {
-                        name: wanted.source.to_string(),
-                    },
-                    other => refusal("subscribe", other, SIGURG),
-                })?;
+            subscribe(&client, &mut wanted, SIGURG)?;
         }
         client
             .pollable()

@@ -534,6 +534,23 @@ impl Stats {
     }
 }
 
+/// Subscribes a client whose registration has `signo` for its first signal.
+pub(crate) fn subscribe(client: &Client, wanted: &mut abi::Subscribe, signo: i32) -> Result<()> {
+    client.subscribe_with(wanted).map_err(|errno| match errno {
+        Errno::EINVAL => Error::Setting {
+            setting: "filter",
+            limits: "kinds below 0xfff0 in order, no bits of the value outside the mask",
+        },
+        Errno::EEXIST => Error::SubscribedTwice {
+            source_number: wanted.source,
+        },
+        Errno::ENOENT => Error::NoSuchSource {
+            name: wanted.source.to_string(),
+        },
+        other => refusal("subscribe", other, signo),
+    })
+}
+
 /// What it means that a registration or subscription was refused.
 pub(crate) fn refusal(operation: &'static str, errno: Errno, signo: i32) -> Error {
     match errno {
