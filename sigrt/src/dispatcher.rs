@@ -113,6 +113,10 @@ impl Dispatcher {
     /// # Errors
     ///
     /// [`Error::Os`]: there can be no more threads.
+    ///
+    /// # Examples
+    ///
+    /// See [`Dispatcher`].
     pub fn new() -> Result<Self> {
         Self::start(None)
     }
@@ -156,6 +160,14 @@ impl Dispatcher {
     }
 
     /// The thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let dispatcher = sigrt::Dispatcher::new()?;
+    /// assert_ne!(dispatcher.thread(), sigrt::sys::gettid());
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn thread(&self) -> Tid {
         self.core.shared.tid.load(Ordering::Acquire)

@@ -104,6 +104,7 @@ mod on_tokio {
     /// door.post(None, b"open")?;
     /// let delivery = doors.next().await.unwrap()?;
     /// assert_eq!(delivery.event().unwrap().payload, "open");
+    /// assert_eq!(doors.stats()?.consumed, 1);
     /// # Ok(())
     /// # }
     /// ```
@@ -120,6 +121,10 @@ mod on_tokio {
         /// # Errors
         ///
         /// As [`PolledSubscription::stats`].
+        ///
+        /// # Examples
+        ///
+        /// See [`TokioStream`].
         pub fn stats(&self) -> Result<Stats> {
             self.0.subscription.stats()
         }
@@ -166,6 +171,7 @@ mod on_async_io {
     /// door.post(None, b"open")?;
     /// let delivery = future::block_on(doors.next()).unwrap()?;
     /// assert_eq!(delivery.event().unwrap().payload, "open");
+    /// assert_eq!(doors.stats()?.consumed, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[derive(Debug)]
@@ -182,6 +188,10 @@ mod on_async_io {
         /// # Errors
         ///
         /// As [`PolledSubscription::stats`].
+        ///
+        /// # Examples
+        ///
+        /// See [`AsyncIoStream`].
         pub fn stats(&self) -> Result<Stats> {
             self.0.subscription.stats()
         }
