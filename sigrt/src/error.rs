@@ -26,7 +26,7 @@ use nix::errno::Errno;
 #[non_exhaustive]
 pub enum Error {
     /// There is no device at that path.
-    #[error("{path} is not there: load the module (`modprobe rtnotify`) or use Device::loopback()", path = path.display())]
+    #[error("{path} is not there: load the module (`modprobe rtnotify`), or use the loopback", path = path.display())]
     NoDevice {
         /// The path that was tried.
         path: PathBuf,
