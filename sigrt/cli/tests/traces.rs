@@ -214,7 +214,7 @@ fn complaints_are_bounded() {
         .create_source(sigrt::SourceOptions::new("door"))
         .unwrap();
     let events = device.subscription().subscribe(&source).start().unwrap();
-    let mut writer = sigrt::trace::Writer::new(std::fs::File::create(&path).unwrap()).unwrap();
+    let mut writer = sigrt::trace::Writer::new(fs::File::create(&path).unwrap()).unwrap();
     for _ in 0..500 {
         source.post(None, b"").unwrap();
         writer.delivery(&events.recv().unwrap()).unwrap();
