@@ -1127,10 +1127,7 @@ impl Client {
     pub fn poll(&self, timeout: Option<Duration>) -> Result<Readiness, Errno> {
         match self.end()? {
             End::Kernel(file) => {
-                let timeout = match timeout {
-                    None => PollTimeout::NONE,
-                    Some(t) => PollTimeout::try_from(t.as_millis()).unwrap_or(PollTimeout::MAX),
-                };
+                let timeout = timeout.map_or(PollTimeout::NONE, milliseconds);
                 let look = |events, timeout| {
                     let mut fds = [PollFd::new(file.as_fd(), events)];
                     nix::poll::poll(&mut fds, timeout)?;
@@ -1144,6 +1141,12 @@ impl Client {
             End::Loopback(end) => end.poll(timeout),
         }
     }
+}
+
+/// A timeout for `poll`, rounded up: less than a millisecond is not nothing.
+fn milliseconds(timeout: Duration) -> PollTimeout {
+    let rounded = timeout.as_nanos().div_ceil(1_000_000);
+    PollTimeout::try_from(rounded).unwrap_or(PollTimeout::MAX)
 }
 
 fn call_request(source: u32, kind: u16, value: u64, timeout: Option<Duration>) -> abi::Call {
@@ -1221,4 +1224,18 @@ pub fn source_name(name: &str) -> Option<[u8; abi::NAME_LEN]> {
 pub fn name_of(info: &abi::SourceInfo) -> String {
     let len = info.name.iter().position(|&b| b == 0);
     String::from_utf8_lossy(&info.name[..len.unwrap_or(abi::NAME_LEN)]).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_timeouts_are_not_none() {
+        let ms = |timeout| milliseconds(timeout).as_millis();
+        assert_eq!(ms(Duration::ZERO), Some(0));
+        assert_eq!(ms(Duration::from_nanos(1)), Some(1));
+        assert_eq!(ms(Duration::from_micros(1500)), Some(2));
+        assert_eq!(ms(Duration::MAX), Some(i32::MAX as u32));
+    }
 }
