@@ -41,9 +41,16 @@ const QUEUE: u32 = 1024;
 ///     .subscription()
 ///     .subscribe_at(0, &alarm)
 ///     .subscribe_at(1, &log)
-///     .lane(1, Lane::new().queue_len(100).overflow(Overflow::DropOldest))
+///     .lane(1, Lane::new().queue_len(100).overflow(Overflow::DropOldest).window(4))
 ///     .start()?;
-/// # drop(subscription);
+/// subscription.pause()?;
+/// for n in 0..150 {
+///     log.post(Some(n), b"")?;
+/// }
+/// alarm.post(None, b"fire")?;
+/// subscription.resume()?;
+/// assert_eq!(subscription.recv()?.event().unwrap().payload, "fire");
+/// assert!(subscription.recv()?.event().is_none(), "the oldest of the log are lost");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,12 +62,20 @@ pub struct Lane {
 
 impl Lane {
     /// As the subscription is.
+    ///
+    /// # Examples
+    ///
+    /// See [`Lane`].
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// See [`SubscriptionBuilder::queue_len`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Lane`].
     #[must_use]
     pub fn queue_len(mut self, events: u32) -> Self {
         self.queue_len = Some(events);
@@ -68,6 +83,10 @@ impl Lane {
     }
 
     /// See [`SubscriptionBuilder::overflow`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Lane`].
     #[must_use]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = Some(overflow);
@@ -75,6 +94,10 @@ impl Lane {
     }
 
     /// See [`SubscriptionBuilder::window`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Lane`].
     #[must_use]
     pub fn window(mut self, signals: u32) -> Self {
         self.window = Some(signals);
@@ -212,6 +235,20 @@ impl SubscriptionBuilder {
     ///
     /// [`Error::NoSuchSource`], [`Error::SubscribedTwice`], [`Error::Signal`], [`Error::Setting`],
     /// [`Error::Limit`], [`Error::Permission`], [`Error::Forked`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let doors = device.subscription().subscribe(&door).start()?;
+    /// door.post(None, b"open")?;
+    /// assert_eq!(doors.recv()?.event().unwrap().payload, "open");
+    /// let nothing = device.subscription().subscribe("window").start();
+    /// assert!(matches!(nothing, Err(sigrt::Error::NoSuchSource { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn start(self) -> Result<Subscription> {
         let mode = self.settings.mode.unwrap_or_default();
         self.start_channel(mode, false)
@@ -287,6 +324,20 @@ impl SubscriptionBuilder {
     /// # Errors
     ///
     /// As [`SubscriptionBuilder::start`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let mut doors = device.subscription().subscribe(&door).start_mapped()?;
+    /// door.post(None, b"open")?;
+    /// for delivery in &doors.recv()? {
+    ///     assert_eq!(delivery.event().unwrap().payload, b"open");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn start_mapped(self) -> Result<MappedSubscription> {
         if self.settings.overflow != Overflow::RejectNewest {
             return Err(Error::Setting {
@@ -305,6 +356,21 @@ impl SubscriptionBuilder<LazyPayload> {
     ///
     /// As [`SubscriptionBuilder::start`]; [`Error::Setting`] also for a mode other than [`Mode::PerEvent`] and for an
     /// overflow policy that withdraws events.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # use sigrt::{Error, Mode};
+    /// let builder = device.subscription().subscribe(&door).lazy_payloads();
+    /// assert!(matches!(builder.clone().mode(Mode::Window).start(), Err(Error::Setting { .. })));
+    /// let doors = builder.start()?;
+    /// door.post(None, b"wide open")?;
+    /// assert_eq!(doors.recv()?.event().unwrap().payload.fetch()?, "wide open");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn start(self) -> Result<Subscription<LazyPayload>> {
         let withdraws = self.settings.overflow.withdraws()
             || self
@@ -325,6 +391,18 @@ impl SubscriptionBuilder<LazyPayload> {
 impl<P> SubscriptionBuilder<P> {
     /// Realtime signal number to use; [`crate::sys::sigrtmin`] is the first. With several priorities it is that of
     /// the most urgent one. Default: one that the program has no handler for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let signo = sigrt::sys::sigrtmax();
+    /// let doors = device.subscription().signal(signo).subscribe(&door).start()?;
+    /// assert_eq!(doors.signal(), signo);
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn signal(mut self, signo: i32) -> Self {
         self.settings.signal = Some(signo);
@@ -332,6 +410,22 @@ impl<P> SubscriptionBuilder<P> {
     }
 
     /// How events are announced. Default: [`Mode::Window`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # use sigrt::Mode;
+    /// let doors = device.subscription().mode(Mode::PerEvent).subscribe(&door).start()?;
+    /// for _ in 0..3 {
+    ///     door.post(None, b"")?;
+    ///     doors.recv()?;
+    /// }
+    /// assert_eq!(doors.stats()?.signals_sent, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.settings.mode = Some(mode);
@@ -339,6 +433,23 @@ impl<P> SubscriptionBuilder<P> {
     }
 
     /// What is lost when there is no room. Default: [`Overflow::RejectNewest`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # use sigrt::{Delivery, Overflow};
+    /// let doors = device.subscription().overflow(Overflow::LatestOnly).subscribe(&door).start()?;
+    /// doors.pause()?;
+    /// door.post(None, b"open")?;
+    /// door.post(None, b"closed")?;
+    /// doors.resume()?;
+    /// assert!(matches!(doors.recv()?, Delivery::Gap(gap) if gap.reason.superseded()));
+    /// assert_eq!(doors.recv()?.event().unwrap().payload, "closed");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.settings.overflow = overflow;
@@ -347,6 +458,25 @@ impl<P> SubscriptionBuilder<P> {
 
     /// Events that the device queues at most, 1 to 65536, at least 2 with another overflow policy than the
     /// default. With several priorities each has that many. Default: 1024.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # use sigrt::Delivery;
+    /// let doors = device.subscription().queue_len(2).subscribe(&door).start()?;
+    /// doors.pause()?;
+    /// for n in 1..=5 {
+    ///     door.post(Some(n), b"")?;
+    /// }
+    /// doors.resume()?;
+    /// assert_eq!(doors.recv()?.event().unwrap().value, Some(1));
+    /// assert_eq!(doors.recv()?.event().unwrap().value, Some(2));
+    /// assert!(matches!(doors.recv()?, Delivery::Gap(gap) if (gap.first, gap.last) == (3, 5)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn queue_len(mut self, events: u32) -> Self {
         self.settings.queue_len = events;
@@ -354,6 +484,23 @@ impl<P> SubscriptionBuilder<P> {
     }
 
     /// Bytes of payload that the device queues at most, up to 256 MiB. Default: 1 MiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # use sigrt::Delivery;
+    /// let doors = device.subscription().quota(4096).subscribe(&door).start()?;
+    /// doors.pause()?;
+    /// door.post(None, &[1; 4000])?;
+    /// door.post(None, &[2; 4000])?;
+    /// doors.resume()?;
+    /// assert!(doors.recv()?.event().is_some());
+    /// assert!(matches!(doors.recv()?, Delivery::Gap(gap) if gap.reason.quota()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn quota(mut self, bytes: u64) -> Self {
         self.settings.quota = bytes;
@@ -361,6 +508,23 @@ impl<P> SubscriptionBuilder<P> {
     }
 
     /// Signals outstanding at most, 1 to 256. Default: 32.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # use sigrt::Mode;
+    /// let builder = device.subscription().mode(Mode::PerEvent).window(4).subscribe(&door);
+    /// let doors = builder.start()?;
+    /// doors.pause()?;
+    /// for _ in 0..100 {
+    ///     door.post(None, b"")?;
+    /// }
+    /// assert!(doors.stats()?.signals_sent <= 4, "the others wait until these are consumed");
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn window(mut self, signals: u32) -> Self {
         self.settings.window = signals;
@@ -368,14 +532,37 @@ impl<P> SubscriptionBuilder<P> {
     }
 
     /// A mark that every event carries. Default: 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let doors = device.subscription().cookie(7).subscribe(&door).start()?;
+    /// door.post(None, b"")?;
+    /// assert_eq!(doors.recv()?.event().unwrap().cookie, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn cookie(mut self, cookie: u64) -> Self {
         self.settings.cookie = cookie;
         self
     }
 
-    /// Deliveries that wait in the channel at most. When it is full the device's queue fills, and when that
-    /// is full events are lost and gaps are delivered. Default: 256; 0 makes every delivery a rendezvous.
+    /// Deliveries that wait in the channel at most, 1 or more. When it is full the device's queue fills, and when that
+    /// is full events are lost and gaps are delivered. Default: 256; 0 is taken for 1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let doors = device.subscription().channel_capacity(16).subscribe(&door).start()?;
+    /// assert_eq!(doors.capacity(), Some(16));
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn channel_capacity(mut self, deliveries: usize) -> Self {
         self.settings.channel_capacity = deliveries;
@@ -384,6 +571,28 @@ impl<P> SubscriptionBuilder<P> {
 
     /// A thread that the device rings for should the dispatcher thread exit; it must block or handle the
     /// signal. The dispatcher does not exit by itself, so few need this.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # use sigrt::sys::{self, SIGURG, SignalSet};
+    /// # use std::{sync::mpsc, thread};
+    /// let signo = sys::sigrtmin();
+    /// let (tell, told) = mpsc::channel();
+    /// thread::spawn(move || {
+    ///     sigrt::realtime::block(&[signo, SIGURG]);
+    ///     tell.send(sys::gettid()).ok();
+    ///     loop {
+    ///         sys::take_signal(&SignalSet::of(&[signo, SIGURG]), None).ok(); // somebody has to look
+    ///     }
+    /// });
+    /// let doors = device.subscription().signal(signo).failover(told.recv()?).subscribe(&door).start()?;
+    /// assert_eq!(doors.stats()?.failovers, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn failover(mut self, thread: Tid) -> Self {
         self.settings.failover = thread;
@@ -416,6 +625,10 @@ impl<P> SubscriptionBuilder<P> {
     }
 
     /// Shares a thread with other subscriptions. Default: a thread of its own.
+    ///
+    /// # Examples
+    ///
+    /// See [`Dispatcher`].
     #[must_use]
     pub fn dispatcher(mut self, dispatcher: &Dispatcher) -> Self {
         self.settings.dispatcher = Some(dispatcher.clone());
@@ -423,6 +636,19 @@ impl<P> SubscriptionBuilder<P> {
     }
 
     /// Adds a source, by name or number, at priority 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let builder = device.subscription().subscribe("door"); // by name
+    /// let doors = builder.start()?;
+    /// let again = device.subscription().subscribe(door.number()).subscribe(&door).start();
+    /// assert!(matches!(again, Err(sigrt::Error::SubscribedTwice { .. })));
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn subscribe(self, source: impl Into<SourceRef>) -> Self {
         self.add(0, source.into(), None, None)
@@ -457,6 +683,10 @@ impl<P> SubscriptionBuilder<P> {
     }
 
     /// Sets a priority's queue apart from the others.
+    ///
+    /// # Examples
+    ///
+    /// See [`Lane`].
     #[must_use]
     pub fn lane(mut self, priority: u8, lane: Lane) -> Self {
         self.settings.lanes.insert(priority, lane);
@@ -486,6 +716,20 @@ impl<P> SubscriptionBuilder<P> {
     }
 
     /// Adds a source whose events carry a mark of their own, at priority 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let bell = device.create_source(SourceOptions::new("bell"))?;
+    /// let both = device.subscription().subscribe_with_cookie(&door, 1).subscribe_with_cookie(&bell, 2);
+    /// let both = both.start()?;
+    /// bell.post(None, b"ding")?;
+    /// assert_eq!(both.recv()?.event().unwrap().cookie, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn subscribe_with_cookie(self, source: impl Into<SourceRef>, cookie: u64) -> Self {
         self.add(0, source.into(), Some(cookie), None)
@@ -559,17 +803,25 @@ impl<P> SubscriptionBuilder<P> {
         };
         let overflow = |lane: &Lane| lane.overflow.unwrap_or_default();
         let capacity: u64 = lanes.iter().map(|lane| u64::from(queue_len(lane))).sum();
-        let wrong = |lane: &Lane| {
-            lane.window.is_some_and(|window| window > abi::MAX_WINDOW)
-                || (queue_len(lane) == 1 && overflow(lane) != Overflow::RejectNewest)
-        };
-        if capacity > u64::from(abi::MAX_QUEUE)
-            || self.settings.quota > abi::MAX_QUOTA
-            || lanes.iter().any(wrong)
-        {
+        let too_short =
+            |lane: &Lane| queue_len(lane) == 1 && overflow(lane) != Overflow::RejectNewest;
+        if capacity > u64::from(abi::MAX_QUEUE) || lanes.iter().any(too_short) {
             return Err(Error::Setting {
-                setting: "queue length, quota or window",
-                limits: "65536 events (at least 2 unless the newest is rejected), 256 MiB, 256 signals",
+                setting: "queue length",
+                limits: "65536 events in all priorities together, at least 2 unless the newest is rejected",
+            });
+        }
+        if self.settings.quota > abi::MAX_QUOTA {
+            return Err(Error::Setting {
+                setting: "quota",
+                limits: "256 MiB",
+            });
+        }
+        let too_wide = |lane: &Lane| lane.window.is_some_and(|window| window > abi::MAX_WINDOW);
+        if lanes.iter().any(too_wide) {
+            return Err(Error::Setting {
+                setting: "window",
+                limits: "256 signals",
             });
         }
         let leases = Lease::ascending(self.settings.signal, lanes.len())?;
@@ -638,7 +890,8 @@ impl<P> SubscriptionBuilder<P> {
 
     fn start_channel<T: FromRecord>(&self, mode: Mode, by_handle: bool) -> Result<Subscription<T>> {
         let ends = Arc::new(Ends::new());
-        let (sender, receiver) = bounded(self.settings.channel_capacity);
+        // A dispatcher never waits in `send`, so without any room `try_recv` and streams would never find anything.
+        let (sender, receiver) = bounded(self.settings.channel_capacity.max(1));
         let sink = Box::new(Channel::<T>::new(sender, by_handle, Arc::clone(&ends)));
         let at = self.launch(mode, sink)?;
         Ok(Subscription::new(Live { receiver, ends, at }))

@@ -28,6 +28,16 @@ use crate::ring::Ring;
 use crate::sys;
 
 /// What a client may do.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::client::Access;
+///
+/// assert!(Access::Read.reads() && !Access::Read.writes());
+/// assert!(!Access::Write.reads() && Access::Write.writes());
+/// assert!(Access::ReadWrite.reads() && Access::ReadWrite.writes());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Register, subscribe, read.
@@ -40,12 +50,20 @@ pub enum Access {
 
 impl Access {
     /// Whether reading is included.
+    ///
+    /// # Examples
+    ///
+    /// See [`Access`].
     #[must_use]
     pub fn reads(self) -> bool {
         self != Self::Write
     }
 
     /// Whether writing is included.
+    ///
+    /// # Examples
+    ///
+    /// See [`Access`].
     #[must_use]
     pub fn writes(self) -> bool {
         self != Self::Read
@@ -53,6 +71,10 @@ impl Access {
 }
 
 /// What [`Client::poll`] found.
+///
+/// # Examples
+///
+/// See [`Client::poll`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readiness {
     /// There is something to read.
@@ -62,6 +84,47 @@ pub struct Readiness {
 }
 
 /// One open file of the device.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::abi;
+/// use sigrt::client::{Access, Client, source_name};
+/// use sigrt::loopback::Broker;
+/// use sigrt::sys::{self, SignalSet};
+///
+/// let broker = Broker::new(); // or Client::open, of the device node
+/// let producer = Client::loopback(&broker, Access::Write, false)?;
+/// let mut door = abi::CreateSource {
+///     source_type: abi::SOURCE_USER,
+///     max_payload: 64,
+///     name: source_name("door").unwrap(),
+///     ..abi::CreateSource::zeroed()
+/// };
+/// producer.create_source(&mut door)?;
+///
+/// // This thread is rung for, so it blocks what it is rung with.
+/// let subscriber = Client::loopback(&broker, Access::Read, false)?;
+/// let signo = sys::sigrtmin();
+/// let signals = [signo, subscriber.fallback_signal(signo)];
+/// sigrt::realtime::block(&signals);
+/// subscriber.register(&mut abi::Register {
+///     signo: signo as u32,
+///     mode: abi::MODE_WINDOW,
+///     policy: abi::POLICY_REJECT_NEWEST,
+///     clock: abi::CLOCK_MONOTONIC,
+///     ..abi::Register::zeroed()
+/// })?;
+/// subscriber.subscribe(door.number, None)?;
+///
+/// producer.post(door.number, 0, Some(1), b"wide open")?;
+/// sys::take_signal(&SignalSet::of(&signals), None)?;
+/// let mut buffer = [0; 4096];
+/// let got = subscriber.read(&mut buffer)?;
+/// let delivery = sigrt::parse_frames(&buffer[..got]).next().unwrap();
+/// assert_eq!(delivery.event().unwrap().payload, "wide open");
+/// # Ok::<(), nix::errno::Errno>(())
+/// ```
 #[derive(Debug)]
 pub struct Client {
     end: End,
@@ -76,6 +139,21 @@ enum End {
 
 impl Client {
     /// Opens the device node at `path`; without `blocking`, reads that would wait give `EAGAIN`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `open(2)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sigrt::client::{Access, Client};
+    /// use std::io::ErrorKind;
+    /// use std::path::Path;
+    ///
+    /// let error = Client::open(Path::new("/no/such/device"), Access::Read, false).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::NotFound);
+    /// ```
     pub fn open(path: &Path, access: Access, blocking: bool) -> io::Result<Self> {
         let flags = if blocking { 0 } else { libc::O_NONBLOCK };
         let file = OpenOptions::new()
@@ -90,6 +168,23 @@ impl Client {
     }
 
     /// Connects to a broker of this process, with the same choices as [`Client::open`].
+    ///
+    /// # Errors
+    ///
+    /// `EOWNERDEAD` (the broker was made before a `fork`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sigrt::client::{Access, Client};
+    /// use sigrt::loopback::Broker;
+    ///
+    /// let client = Client::loopback(&Broker::new(), Access::ReadWrite, false)?;
+    /// assert!(!client.is_kernel());
+    /// assert!(client.fd().is_none());
+    /// assert_eq!(client.fallback_signal(sigrt::sys::sigrtmin()), sigrt::sys::SIGURG);
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn loopback(broker: &Broker, access: Access, blocking: bool) -> Result<Self, Errno> {
         Ok(Self {
             end: End::Loopback(broker.connect(access, blocking)?),
@@ -98,12 +193,20 @@ impl Client {
     }
 
     /// Whether the other end is the kernel module.
+    ///
+    /// # Examples
+    ///
+    /// See [`Client::loopback`].
     #[must_use]
     pub fn is_kernel(&self) -> bool {
         matches!(self.end, End::Kernel(_))
     }
 
     /// The descriptor of a kernel client, for `poll` and the like.
+    ///
+    /// # Examples
+    ///
+    /// See [`Client::loopback`].
     #[must_use]
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.end {
@@ -116,6 +219,10 @@ impl Client {
     ///
     /// The module can force the registered number itself, without a value; the loopback cannot and uses
     /// `SIGURG`, which a target of the loopback must therefore block or handle as well.
+    ///
+    /// # Examples
+    ///
+    /// See [`Client::loopback`].
     #[must_use]
     pub fn fallback_signal(&self, signo: i32) -> i32 {
         match self.end {
@@ -144,6 +251,24 @@ impl Client {
     /// `EBUSY` (registered already), `EINVAL` (a value out of range, or the target neither blocks nor handles
     /// the signal), `ESRCH` (not a thread of this process), `EBADF` (not open for reading), `EDQUOT` (more memory
     /// than this user may hold, kernel only), `ENOMEM`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    /// # use nix::errno::Errno;
+    /// let mut request = abi::Register {
+    ///     signo: signo as u32,
+    ///     mode: abi::MODE_WINDOW,
+    ///     policy: abi::POLICY_REJECT_NEWEST,
+    ///     clock: abi::CLOCK_MONOTONIC,
+    ///     ..abi::Register::zeroed()
+    /// };
+    /// client.register(&mut request)?;
+    /// assert!(request.queue_len > 0 && request.window > 0, "what is in force");
+    /// assert_eq!(client.register(&mut request.clone()), Err(Errno::EBUSY));
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn register(&self, request: &mut abi::Register) -> Result<(), Errno> {
         request.size = abi::Register::BYTES as u32;
         match self.end()? {
@@ -158,6 +283,26 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::register`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    /// std::thread::scope(|threads| {
+    ///     let dispatcher = threads.spawn(|| {
+    ///         sigrt::realtime::block(&[signo, sigrt::sys::SIGURG]); // for good
+    ///         client.register_dispatcher(&mut abi::Register {
+    ///             signo: signo as u32,
+    ///             mode: abi::MODE_COALESCED,
+    ///             policy: abi::POLICY_REJECT_NEWEST,
+    ///             clock: abi::CLOCK_MONOTONIC,
+    ///             ..abi::Register::zeroed()
+    ///         })
+    ///     });
+    ///     dispatcher.join().unwrap()
+    /// })?;
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn register_dispatcher(&self, request: &mut abi::Register) -> Result<(), Errno> {
         match self.end()? {
             End::Kernel(_) => self.register(request),
@@ -173,6 +318,18 @@ impl Client {
     /// # Errors
     ///
     /// `ENOTCONN` (none in force).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    #[doc = include_str!("client/subscribed.in")]
+    /// # use nix::errno::Errno;
+    /// client.post(door.number, 0, None, b"nobody reads this")?;
+    /// assert_eq!(client.unregister()?, 1);
+    /// assert_eq!(client.unregister(), Err(Errno::ENOTCONN));
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn unregister(&self) -> Result<u64, Errno> {
         match self.end()? {
             End::Kernel(file) => {
@@ -194,6 +351,42 @@ impl Client {
     ///
     /// `ENOTCONN` (not registered), `EEXIST` (a lane of that number is there), `ENOSPC` (too many lanes, or
     /// beyond the capacity that was registered), `EINVAL` and `ESRCH` as for [`Client::register`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    /// let (urgent, calm) = (signo as u32, signo as u32 + 1);
+    /// sigrt::realtime::block(&[signo, signo + 1]);
+    /// let mut first = abi::Register {
+    ///     signo: urgent,
+    ///     mode: abi::MODE_WINDOW,
+    ///     policy: abi::POLICY_REJECT_NEWEST,
+    ///     clock: abi::CLOCK_MONOTONIC,
+    ///     queue_len: 8,
+    ///     capacity: 16, // for both
+    ///     ..abi::Register::zeroed()
+    /// };
+    /// client.register(&mut first)?;
+    /// let mut second = abi::Lane {
+    ///     signo: calm,
+    ///     mode: abi::MODE_WINDOW,
+    ///     policy: abi::POLICY_REJECT_NEWEST,
+    ///     queue_len: 8,
+    ///     ..abi::Lane::zeroed()
+    /// };
+    /// client.add_lane(&mut second)?;
+    /// client.subscribe_with(&mut abi::Subscribe {
+    ///     source: door.number,
+    ///     signo: calm,
+    ///     ..abi::Subscribe::zeroed()
+    /// })?;
+    /// client.post(door.number, 0, None, b"open")?;
+    /// let mut buffer = [0; 256];
+    /// assert!(client.read_lane(urgent, &mut buffer).is_err());
+    /// assert!(client.read_lane(calm, &mut buffer)? > 0);
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn add_lane(&self, request: &mut abi::Lane) -> Result<(), Errno> {
         request.size = abi::Lane::BYTES as u32;
         match self.end()? {
@@ -207,6 +400,35 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::add_lane`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    /// std::thread::scope(|threads| {
+    ///     let dispatcher = threads.spawn(|| {
+    ///         sigrt::realtime::block(&[signo, signo + 1, sigrt::sys::SIGURG]); // for good
+    ///         client.register_dispatcher(&mut abi::Register {
+    ///             signo: signo as u32,
+    ///             mode: abi::MODE_WINDOW,
+    ///             policy: abi::POLICY_REJECT_NEWEST,
+    ///             clock: abi::CLOCK_MONOTONIC,
+    ///             queue_len: 8,
+    ///             capacity: 16,
+    ///             ..abi::Register::zeroed()
+    ///         })?;
+    ///         client.add_dispatcher_lane(&mut abi::Lane {
+    ///             signo: signo as u32 + 1,
+    ///             mode: abi::MODE_WINDOW,
+    ///             policy: abi::POLICY_REJECT_NEWEST,
+    ///             queue_len: 8,
+    ///             ..abi::Lane::zeroed()
+    ///         })
+    ///     });
+    ///     dispatcher.join().unwrap()
+    /// })?;
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn add_dispatcher_lane(&self, request: &mut abi::Lane) -> Result<(), Errno> {
         match self.end()? {
             End::Kernel(_) => self.add_lane(request),
@@ -223,6 +445,18 @@ impl Client {
     /// # Errors
     ///
     /// `EMFILE` (no descriptor left).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    #[doc = include_str!("client/subscribed.in")]
+    /// # use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    /// client.post(door.number, 0, None, b"open")?;
+    /// let mut fds = [PollFd::new(client.pollable()?, PollFlags::POLLIN)];
+    /// assert_eq!(poll(&mut fds, PollTimeout::ZERO)?, 1);
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn pollable(&self) -> Result<BorrowedFd<'_>, Errno> {
         match self.end()? {
             End::Kernel(file) => Ok(file.as_fd()),
@@ -243,6 +477,10 @@ impl Client {
     /// # Errors
     ///
     /// `ENOTCONN` (not registered), `ENOENT` (no such lane), `EINVAL`.
+    ///
+    /// # Examples
+    ///
+    /// See [`Client::arm`].
     pub fn set_mode(&self, signo: u32, mode: u32, window: u32) -> Result<(), Errno> {
         let mut request = abi::SetMode {
             size: abi::SetMode::BYTES as u32,
@@ -263,6 +501,19 @@ impl Client {
     /// # Errors
     ///
     /// `EAGAIN` (there is something to be drained first), `EINVAL` (another mode), `ENOTCONN`, `ENOENT`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    #[doc = include_str!("client/subscribed.in")]
+    /// # use nix::errno::Errno;
+    /// client.set_mode(0, abi::MODE_COALESCED, 0)?;
+    /// client.arm(0)?;
+    /// client.post(door.number, 0, None, b"open")?; // rings
+    /// assert_eq!(client.arm(0), Err(Errno::EAGAIN), "drain first");
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn arm(&self, signo: u32) -> Result<(), Errno> {
         let mut request = abi::Arm {
             size: abi::Arm::BYTES as u32,
@@ -280,6 +531,10 @@ impl Client {
     /// # Errors
     ///
     /// As for [`Client::subscribe_with`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Client`].
     pub fn subscribe(&self, source: u32, cookie: Option<u64>) -> Result<(), Errno> {
         self.subscribe_with(&mut abi::Subscribe {
             flags: cookie.map_or(0, |_| abi::SUB_COOKIE),
@@ -295,6 +550,30 @@ impl Client {
     ///
     /// `ENOTCONN` (not registered), `ENOENT` (no such source or lane), `EEXIST` (subscribed already), `ENOSPC`
     /// (too many subscriptions), `EINVAL` (flags and fields do not fit together, or nothing can pass the filter).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    /// # client.register(&mut abi::Register {
+    /// #     signo: signo as u32,
+    /// #     mode: abi::MODE_WINDOW,
+    /// #     policy: abi::POLICY_REJECT_NEWEST,
+    /// #     clock: abi::CLOCK_MONOTONIC,
+    /// #     ..abi::Register::zeroed()
+    /// # })?;
+    /// client.subscribe_with(&mut abi::Subscribe {
+    ///     flags: abi::SUB_FILTER,
+    ///     source: door.number,
+    ///     kind_first: 3,
+    ///     kind_last: 7,
+    ///     ..abi::Subscribe::zeroed()
+    /// })?;
+    /// client.post(door.number, 1, None, b"filtered")?;
+    /// client.post(door.number, 5, None, b"passes")?;
+    /// assert_eq!(client.stats()?.posted, 1);
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn subscribe_with(&self, request: &mut abi::Subscribe) -> Result<(), Errno> {
         request.size = abi::Subscribe::BYTES as u32;
         match self.end()? {
@@ -308,6 +587,17 @@ impl Client {
     /// # Errors
     ///
     /// `ENOTCONN` (not registered), `ENOENT` (not subscribed).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    #[doc = include_str!("client/subscribed.in")]
+    /// client.unsubscribe(door.number)?;
+    /// client.post(door.number, 0, None, b"unheard")?;
+    /// assert_eq!(client.stats()?.posted, 0);
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn unsubscribe(&self, source: u32) -> Result<(), Errno> {
         match self.end()? {
             End::Kernel(file) => {
@@ -323,6 +613,23 @@ impl Client {
     }
 
     /// Lists sources from number `first` on; returns how many were written and how many match.
+    ///
+    /// # Errors
+    ///
+    /// `EOWNERDEAD` (after a `fork`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    /// # use sigrt::client::name_of;
+    /// let mut page = [abi::SourceInfo::zeroed(); 8];
+    /// let (written, matching) = client.list_sources(0, &mut page)?;
+    /// assert_eq!((written, matching), (1, 1));
+    /// assert_eq!(name_of(&page[0]), "door");
+    /// assert_eq!(client.sources()?[0].number, page[0].number);
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn list_sources(
         &self,
         first: u32,
@@ -335,6 +642,14 @@ impl Client {
     }
 
     /// Every source there is now.
+    ///
+    /// # Errors
+    ///
+    /// `EOWNERDEAD` (after a `fork`).
+    ///
+    /// # Examples
+    ///
+    /// See [`Client::list_sources`].
     pub fn sources(&self) -> Result<Vec<abi::SourceInfo>, Errno> {
         let mut all = Vec::new();
         let mut first = 0;
@@ -358,6 +673,10 @@ impl Client {
     ///
     /// `EBADF` (not open for writing), `EEXIST` (name taken), `EINVAL`, `ENOSPC` (too many sources), `EDQUOT` (too
     /// many of this user, kernel only).
+    ///
+    /// # Examples
+    ///
+    /// See [`Client`].
     pub fn create_source(&self, request: &mut abi::CreateSource) -> Result<(), Errno> {
         request.size = abi::CreateSource::BYTES as u32;
         match self.end()? {
@@ -371,6 +690,18 @@ impl Client {
     /// # Errors
     ///
     /// `ENOENT` (no such source), `EPERM` (somebody else's).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    /// # use nix::errno::Errno;
+    /// let other = Client::loopback(&broker, Access::Write, false)?;
+    /// assert_eq!(other.destroy_source(door.number), Err(Errno::EPERM));
+    /// client.destroy_source(door.number)?;
+    /// assert!(client.sources()?.is_empty());
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn destroy_source(&self, number: u32) -> Result<(), Errno> {
         match self.end()? {
             End::Kernel(file) => {
@@ -386,6 +717,21 @@ impl Client {
     }
 
     /// The counters of this client.
+    ///
+    /// # Errors
+    ///
+    /// `EOWNERDEAD` (after a `fork`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    #[doc = include_str!("client/subscribed.in")]
+    /// client.post(door.number, 0, None, b"open")?;
+    /// let stats = client.stats()?;
+    /// assert_eq!((stats.posted, stats.queued, stats.consumed), (1, 1, 0));
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn stats(&self) -> Result<abi::Stats, Errno> {
         match self.end()? {
             End::Kernel(file) => {
@@ -406,6 +752,20 @@ impl Client {
     ///
     /// `EAGAIN` (nothing there, and not blocking), `EMSGSIZE` (the first frame does not fit; nothing is
     /// consumed), `ENOTCONN` (not registered), `EBADF` (not open for reading), `EINTR` (kernel only).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    #[doc = include_str!("client/subscribed.in")]
+    /// # use nix::errno::Errno;
+    /// let mut buffer = [0; 256];
+    /// assert_eq!(client.read(&mut buffer), Err(Errno::EAGAIN));
+    /// client.post(door.number, 0, None, b"open")?;
+    /// assert_eq!(client.read(&mut buffer[..10]), Err(Errno::EMSGSIZE), "no whole record fits");
+    /// assert_eq!(client.read(&mut buffer)?, abi::Record::BYTES, "4 bytes go into the record");
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         match self.end()? {
             End::Kernel(file) => nix::unistd::read(file.as_fd(), buffer),
@@ -418,6 +778,10 @@ impl Client {
     /// # Errors
     ///
     /// As for [`Client::read`]; `ENOENT` (no such lane).
+    ///
+    /// # Examples
+    ///
+    /// See [`Client::add_lane`].
     pub fn read_lane(&self, signo: u32, buffer: &mut [u8]) -> Result<usize, Errno> {
         match self.end()? {
             End::Kernel(file) => sys::device_read_lane(file.as_fd(), signo, buffer),
@@ -431,6 +795,28 @@ impl Client {
     ///
     /// `EINVAL` (impossible handle), `ESTALE` (names nothing of this client's), `ENODATA` (a gap, and records were
     /// not asked for), `ENOTCONN`, `EBADF`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    /// # use sigrt::sys::{self, SignalSet};
+    /// client.register(&mut abi::Register {
+    ///     signo: signo as u32,
+    ///     mode: abi::MODE_PER_EVENT,
+    ///     policy: abi::POLICY_REJECT_NEWEST,
+    ///     clock: abi::CLOCK_MONOTONIC,
+    ///     ..abi::Register::zeroed()
+    /// })?;
+    /// client.subscribe(door.number, None)?;
+    /// client.post(door.number, 0, None, b"wide open")?;
+    /// let handle = sys::take_signal(&SignalSet::of(&[signo]), None)?.value;
+    /// let mut buffer = [0; 64];
+    /// let got = client.pread(&mut buffer, handle)?;
+    /// assert_eq!(&buffer[..got], b"wide open");
+    /// assert!(client.pread(&mut buffer, handle).is_err(), "consumed");
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn pread(&self, buffer: &mut [u8], handle: u64) -> Result<usize, Errno> {
         match self.end()? {
             End::Kernel(file) => sys::pread(file.as_fd(), buffer, handle),
@@ -445,6 +831,26 @@ impl Client {
     ///
     /// `EINVAL` (impossible handle, an offset in it, or longer than the payload), `ESTALE` (names nothing of this
     /// client's), `ENODATA` (a note or an empty payload), `ENOMEM`, `ENOTCONN`, `EACCES` (not open for reading).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    /// # use sigrt::sys::{self, SignalSet};
+    /// # client.register(&mut abi::Register {
+    /// #     signo: signo as u32,
+    /// #     mode: abi::MODE_PER_EVENT,
+    /// #     policy: abi::POLICY_REJECT_NEWEST,
+    /// #     clock: abi::CLOCK_MONOTONIC,
+    /// #     ..abi::Register::zeroed()
+    /// # })?;
+    /// # client.subscribe(door.number, None)?;
+    /// client.post(door.number, 0, None, b"wide open")?;
+    /// let handle = sys::take_signal(&SignalSet::of(&[signo]), None)?.value;
+    /// let mapping = client.map(handle, 4)?;
+    /// assert_eq!(mapping[..], *b"wide");
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn map(&self, handle: u64, len: usize) -> Result<sys::Mapping, Errno> {
         match self.end()? {
             _ if len == 0 => Err(Errno::EINVAL),
@@ -460,6 +866,10 @@ impl Client {
     ///
     /// `EBUSY` (it has one, or is not empty), `EINVAL` (per-event mode, or a policy other than reject-newest),
     /// `EACCES` (not open for writing), `EOPNOTSUPP` (the loopback), `ENOTCONN`, `ENOENT`, `EDQUOT`, `ENOMEM`.
+    ///
+    /// # Examples
+    ///
+    /// See [`crate::ring::Ring`].
     pub fn map_ring(&self, signo: u32) -> Result<Ring, Errno> {
         match self.end()? {
             End::Kernel(file) => Ring::new(file.as_fd(), signo),
@@ -473,6 +883,19 @@ impl Client {
     /// # Errors
     ///
     /// `EOPNOTSUPP` (the loopback).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    /// # use nix::errno::Errno;
+    /// # use std::time::Duration;
+    /// match client.set_timeouts(Some(Duration::from_secs(1)), None) {
+    ///     Ok(()) => assert!(client.is_kernel()),
+    ///     Err(errno) => assert_eq!(errno, Errno::EOPNOTSUPP, "the loopback waits for ever, or not"),
+    /// }
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn set_timeouts(
         &self,
         read: Option<Duration>,
@@ -499,6 +922,10 @@ impl Client {
     ///
     /// `EBUSY` (it has one), `EINVAL` (0 bytes, or more than [`abi::MAX_OUTBOX`]), `EBADF` and `EACCES` (not open for
     /// writing, for reading), `EOPNOTSUPP` (the loopback), `EDQUOT`, `ENOMEM`.
+    ///
+    /// # Examples
+    ///
+    /// See [`crate::outbox::Outbox`].
     pub fn outbox(&self, len: usize) -> Result<Outbox<'_>, Errno> {
         match self.end()? {
             End::Kernel(file) => Outbox::new(self, file.as_fd(), len),
@@ -539,6 +966,10 @@ impl Client {
     ///
     /// `EINVAL` (malformed), `ENOENT` (no such source), `EPERM` (takes no posts), `EMSGSIZE` (too long),
     /// `EAGAIN` (the driver behind the source is busy), `EBADF` (not open for writing).
+    ///
+    /// # Examples
+    ///
+    /// See [`post_head`].
     pub fn write(&self, frames: &[u8]) -> Result<usize, Errno> {
         match self.end()? {
             End::Kernel(file) => nix::unistd::write(file.as_fd(), frames),
@@ -551,6 +982,10 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::write`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Client`].
     pub fn post(
         &self,
         source: u32,
@@ -587,6 +1022,19 @@ impl Client {
     /// `EOPNOTSUPP` (nobody there to answer), `ENOENT` (no such source), `EMSGSIZE` (message too long, or `answer`
     /// too small), `EAGAIN` (too many calls at once), `ETIMEDOUT`, `EINTR` (the driver may have done its part),
     /// `ENODEV` (the driver is gone), `EBADF` (not open for writing), and the driver's own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    /// # use nix::errno::Errno;
+    /// # use std::time::Duration;
+    /// let mut answer = [0; 4];
+    /// let limit = Some(Duration::from_secs(1));
+    /// let done = client.call(door.number, 0, 0, b"who is there?", &mut answer, limit);
+    /// assert_eq!(done, Err(Errno::EOPNOTSUPP), "a process's source has no driver to answer");
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn call(
         &self,
         source: u32,
@@ -610,6 +1058,38 @@ impl Client {
     /// # Errors
     ///
     /// `ENOTCONN` (not registered), `EINVAL` (not for a stream), `ENODATA` (there has been none).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    /// # use nix::errno::Errno;
+    /// # let mut bytes = abi::CreateSource {
+    /// #     source_type: abi::SOURCE_USER,
+    /// #     flags: abi::SOURCE_STREAM,
+    /// #     max_payload: 64,
+    /// #     name: source_name("bytes").unwrap(),
+    /// #     ..abi::CreateSource::zeroed()
+    /// # };
+    /// # client.create_source(&mut bytes)?;
+    /// client.register(&mut abi::Register {
+    ///     flags: abi::REG_STREAM,
+    ///     signo: signo as u32,
+    ///     mode: abi::MODE_WINDOW,
+    ///     policy: abi::POLICY_REJECT_NEWEST,
+    ///     clock: abi::CLOCK_MONOTONIC,
+    ///     queue_len: 1,
+    ///     ..abi::Register::zeroed()
+    /// })?;
+    /// client.subscribe(bytes.number, None)?;
+    /// client.post(bytes.number, 0, None, b"one")?;
+    /// client.post(bytes.number, 0, None, b"two")?; // there is no room for it
+    /// let mut buffer = [0; 64];
+    /// assert_eq!(client.read(&mut buffer)?, 3);
+    /// assert_eq!(client.read(&mut buffer), Err(Errno::ENOBUFS), "once");
+    /// assert_eq!(client.stream_gap()?.count, 1);
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn stream_gap(&self) -> Result<abi::StreamGap, Errno> {
         match self.end()? {
             End::Kernel(file) => {
@@ -629,13 +1109,25 @@ impl Client {
     /// # Errors
     ///
     /// `EINTR` (kernel only).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("client/opened.in")]
+    #[doc = include_str!("client/subscribed.in")]
+    /// # use std::time::Duration;
+    /// use sigrt::client::Readiness;
+    ///
+    /// let found: Readiness = client.poll(Some(Duration::ZERO))?;
+    /// assert!(!found.readable && found.writable);
+    /// client.post(door.number, 0, None, b"open")?;
+    /// assert!(client.poll(None)?.readable);
+    /// # Ok::<(), nix::errno::Errno>(())
+    /// ```
     pub fn poll(&self, timeout: Option<Duration>) -> Result<Readiness, Errno> {
         match self.end()? {
             End::Kernel(file) => {
-                let timeout = match timeout {
-                    None => PollTimeout::NONE,
-                    Some(t) => PollTimeout::try_from(t.as_millis()).unwrap_or(PollTimeout::MAX),
-                };
+                let timeout = timeout.map_or(PollTimeout::NONE, milliseconds);
                 let look = |events, timeout| {
                     let mut fds = [PollFd::new(file.as_fd(), events)];
                     nix::poll::poll(&mut fds, timeout)?;
@@ -649,6 +1141,12 @@ impl Client {
             End::Loopback(end) => end.poll(timeout),
         }
     }
+}
+
+/// A timeout for `poll`, rounded up: less than a millisecond is not nothing.
+fn milliseconds(timeout: Duration) -> PollTimeout {
+    let rounded = timeout.as_nanos().div_ceil(1_000_000);
+    PollTimeout::try_from(rounded).unwrap_or(PollTimeout::MAX)
 }
 
 fn call_request(source: u32, kind: u16, value: u64, timeout: Option<Duration>) -> abi::Call {
@@ -670,6 +1168,18 @@ fn nanoseconds(timeout: Option<Duration>) -> u64 {
 }
 
 /// The head of a frame for [`Client::write`].
+///
+/// # Examples
+///
+/// ```
+#[doc = include_str!("client/opened.in")]
+/// use sigrt::client::post_head;
+///
+/// let mut frames = post_head(door.number, 0, Some(1), 4).to_bytes().to_vec();
+/// frames.extend(b"open");
+/// assert_eq!(client.write(&frames)?, frames.len());
+/// # Ok::<(), nix::errno::Errno>(())
+/// ```
 #[must_use]
 pub fn post_head(source: u32, kind: u16, value: Option<u64>, payload_len: usize) -> abi::Post {
     abi::Post {
@@ -685,6 +1195,15 @@ pub fn post_head(source: u32, kind: u16, value: Option<u64>, payload_len: usize)
 
 /// A name in the form of the ABI, or `None` if it is empty, too long or holds anything but visible ASCII
 /// without `/`.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::client::source_name;
+///
+/// assert!(source_name("door").is_some_and(|name| name.starts_with(b"door\0")));
+/// assert!(source_name("no spaces").is_none());
+/// ```
 #[must_use]
 pub fn source_name(name: &str) -> Option<[u8; abi::NAME_LEN]> {
     let good = |b: u8| b.is_ascii_graphic() && b != b'/';
@@ -697,8 +1216,26 @@ pub fn source_name(name: &str) -> Option<[u8; abi::NAME_LEN]> {
 }
 
 /// The name in a listed source.
+///
+/// # Examples
+///
+/// See [`Client::list_sources`].
 #[must_use]
 pub fn name_of(info: &abi::SourceInfo) -> String {
     let len = info.name.iter().position(|&b| b == 0);
     String::from_utf8_lossy(&info.name[..len.unwrap_or(abi::NAME_LEN)]).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_timeouts_are_not_none() {
+        let ms = |timeout| milliseconds(timeout).as_millis();
+        assert_eq!(ms(Duration::ZERO), Some(0));
+        assert_eq!(ms(Duration::from_nanos(1)), Some(1));
+        assert_eq!(ms(Duration::from_micros(1500)), Some(2));
+        assert_eq!(ms(Duration::MAX), Some(i32::MAX as u32));
+    }
 }

@@ -40,6 +40,20 @@ pub enum Delivery<P = Bytes> {
 
 impl<P> Delivery<P> {
     /// The event, if it is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # let subscription = device.subscription().subscribe(&door).start()?;
+    /// door.post(None, b"open")?;
+    /// assert_eq!(subscription.recv()?.event().unwrap().payload, "open");
+    /// drop(door);
+    /// assert!(subscription.recv()?.event().is_none(), "the source has ended");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn event(self) -> Option<Event<P>> {
         match self {
@@ -49,6 +63,18 @@ impl<P> Delivery<P> {
     }
 
     /// Number of the source.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # let subscription = device.subscription().subscribe(&door).start()?;
+    /// door.post(None, b"open")?;
+    /// assert_eq!(subscription.recv()?.source(), door.number());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn source(&self) -> u32 {
         match self {
@@ -59,6 +85,20 @@ impl<P> Delivery<P> {
     }
 
     /// Number within the subscription, from 1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # let subscription = device.subscription().subscribe(&door).start()?;
+    /// door.post(None, b"open")?;
+    /// door.post(None, b"closed")?;
+    /// assert_eq!(subscription.recv()?.seq(), 1);
+    /// assert_eq!(subscription.recv()?.seq(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn seq(&self) -> u64 {
         match self {
@@ -123,6 +163,21 @@ impl Delivery {
 }
 
 /// Something that happened, as it was when it happened.
+///
+/// # Examples
+///
+/// ```
+/// # use sigrt::{Device, SourceOptions};
+/// # let device = Device::loopback();
+/// # let door = device.create_source(SourceOptions::new("door"))?;
+/// # let subscription = device.subscription().subscribe(&door).start()?;
+/// door.post_kind(3, Some(1), b"wide open")?;
+/// let event = subscription.recv()?.event().unwrap();
+/// assert_eq!((event.seq, event.source, event.source_seq), (1, door.number(), 1));
+/// assert_eq!((event.kind, event.value, event.cookie), (3, Some(1), 0));
+/// assert_eq!(event.payload, "wide open");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event<P = Bytes> {
     /// Number within the subscription, from 1; gaps and ends of sources are numbered with it.
@@ -144,6 +199,26 @@ pub struct Event<P = Bytes> {
 }
 
 /// Consecutive events of one source that were lost to this subscription.
+///
+/// # Examples
+///
+/// ```
+/// # use sigrt::{Delivery, Device, SourceOptions};
+/// # let device = Device::loopback();
+/// # let door = device.create_source(SourceOptions::new("door"))?;
+/// let doors = device.subscription().queue_len(1).subscribe(&door).start()?;
+/// doors.pause()?;
+/// for n in 1..=4 {
+///     door.post(Some(n), b"")?;
+/// }
+/// doors.resume()?;
+/// doors.recv()?.event().unwrap();
+/// let Delivery::Gap(gap) = doors.recv()? else { panic!("nothing was lost") };
+/// assert_eq!((gap.source, gap.first, gap.last, gap.count), (door.number(), 2, 4, 3));
+/// assert!(gap.reason.queue_full());
+/// println!("{gap}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// Number within the subscription, like [`Event::seq`].
@@ -165,6 +240,21 @@ pub struct Gap {
 }
 
 /// The end of a source.
+///
+/// # Examples
+///
+/// ```
+/// # use sigrt::{Delivery, Device, SourceOptions};
+/// # let device = Device::loopback();
+/// # let door = device.create_source(SourceOptions::new("door"))?;
+/// # let subscription = device.subscription().subscribe(&door).start()?;
+/// door.post(None, b"closed")?;
+/// drop(door);
+/// assert!(subscription.recv()?.event().is_some());
+/// let Delivery::Gone(gone) = subscription.recv()? else { panic!("it is still there") };
+/// assert_eq!(gone.last, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone {
     /// Number within the subscription, like [`Event::seq`].
@@ -180,41 +270,87 @@ pub struct Gone {
 }
 
 /// Why events were lost: one or several reasons.
+///
+/// # Examples
+///
+/// ```
+/// # use sigrt::{Delivery, Device, Overflow, SourceOptions, abi};
+/// # let device = Device::loopback();
+/// # let door = device.create_source(SourceOptions::new("door"))?;
+/// let builder = device.subscription().overflow(Overflow::DropOldest).queue_len(2);
+/// let doors = builder.subscribe(&door).start()?;
+/// doors.pause()?;
+/// for n in 1..=4 {
+///     door.post(Some(n), b"")?;
+/// }
+/// doors.resume()?;
+/// let Delivery::Gap(gap) = doors.recv()? else { panic!("nothing was lost") };
+/// let why = gap.reason;
+/// assert!(why.oldest());
+/// assert!(!why.queue_full() && !why.quota() && !why.too_large() && !why.superseded());
+/// assert_eq!(why.bits(), abi::LOST_OLDEST);
+/// assert_eq!(why.to_string(), "made place for newer events");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LossReason(u16);
 
 impl LossReason {
     /// The queue was full: the subscriber is too slow, or the queue too short.
+    ///
+    /// # Examples
+    ///
+    /// See [`LossReason`].
     #[must_use]
     pub fn queue_full(self) -> bool {
         self.0 & abi::LOST_QUEUE_FULL != 0
     }
 
     /// The payload quota was used up.
+    ///
+    /// # Examples
+    ///
+    /// See [`LossReason`].
     #[must_use]
     pub fn quota(self) -> bool {
         self.0 & abi::LOST_QUOTA != 0
     }
 
     /// A payload was larger than the quota could ever hold.
+    ///
+    /// # Examples
+    ///
+    /// See [`LossReason`].
     #[must_use]
     pub fn too_large(self) -> bool {
         self.0 & abi::LOST_TOO_LARGE != 0
     }
 
     /// They made place for newer ones.
+    ///
+    /// # Examples
+    ///
+    /// See [`LossReason`].
     #[must_use]
     pub fn oldest(self) -> bool {
         self.0 & abi::LOST_OLDEST != 0
     }
 
     /// Later events of the same source replaced them.
+    ///
+    /// # Examples
+    ///
+    /// See [`LossReason`].
     #[must_use]
     pub fn superseded(self) -> bool {
         self.0 & abi::LOST_SUPERSEDED != 0
     }
 
     /// The bits of the ABI, `LOST_*`.
+    ///
+    /// # Examples
+    ///
+    /// See [`LossReason`].
     #[must_use]
     pub fn bits(self) -> u16 {
         self.0

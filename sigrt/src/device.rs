@@ -17,6 +17,12 @@ use crate::error::{Error, Result};
 use crate::loopback::Broker;
 
 /// Where the module puts its device node.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(sigrt::DEFAULT_PATH, "/dev/rtnotify");
+/// ```
 pub const DEFAULT_PATH: &str = "/dev/rtnotify";
 
 /// The kernel module's device, or a broker in this process that does the same.
@@ -92,6 +98,19 @@ impl Device {
     /// # Errors
     ///
     /// As [`Device::open`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sigrt::{Device, Error};
+    ///
+    /// match Device::open_default() {
+    ///     Ok(device) => println!("{} sources", device.sources()?.len()),
+    ///     Err(Error::NoDevice { path }) => assert_eq!(path.as_os_str(), sigrt::DEFAULT_PATH),
+    ///     Err(error) => eprintln!("{error}"), // it says what would help
+    /// }
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     pub fn open_default() -> Result<Self> {
         Self::open(DEFAULT_PATH)
     }
@@ -102,6 +121,19 @@ impl Device {
     ///
     /// As [`Device::open`] when the node is there: a device that this user may not use is not silently
     /// replaced.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sigrt::{Device, Error};
+    ///
+    /// match Device::auto() {
+    ///     Ok(device) if device.is_kernel() => println!("the module is loaded"),
+    ///     Ok(device) => assert!(device.sources()?.is_empty(), "a fresh loopback"),
+    ///     Err(error) => assert!(!matches!(error, Error::NoDevice { .. })),
+    /// }
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     pub fn auto() -> Result<Self> {
         match Self::open_default() {
             Err(Error::NoDevice { .. }) => Ok(Self::loopback()),
@@ -112,6 +144,19 @@ impl Device {
     /// A device of this process alone, without the module; see [`crate::loopback`] for what differs.
     ///
     /// Every call gives a fresh one: share it by cloning.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sigrt::{Device, SourceOptions};
+    ///
+    /// let device = Device::loopback();
+    /// let same = device.clone();
+    /// let _door = device.create_source(SourceOptions::new("door"))?;
+    /// assert_eq!(same.sources()?.len(), 1);
+    /// assert!(Device::loopback().sources()?.is_empty(), "another one");
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn loopback() -> Self {
         Self::with_broker(Broker::new())
@@ -122,6 +167,10 @@ impl Device {
     /// # Panics
     ///
     /// If the broker was made before a `fork` of which this process is the child.
+    ///
+    /// # Examples
+    ///
+    /// See [`crate::loopback::Broker`].
     #[must_use]
     pub fn with_broker(broker: Broker) -> Self {
         let Ok(control) = Client::loopback(&broker, Access::ReadWrite, false) else {
@@ -136,6 +185,12 @@ impl Device {
     }
 
     /// Whether the kernel module is at the other end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(!sigrt::Device::loopback().is_kernel());
+    /// ```
     #[must_use]
     pub fn is_kernel(&self) -> bool {
         self.inner.control.is_kernel()
@@ -146,6 +201,18 @@ impl Device {
     /// # Errors
     ///
     /// As [`Device::open`], and [`Error::Forked`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sigrt::Device;
+    /// use sigrt::client::Access;
+    ///
+    /// let device = Device::loopback();
+    /// let client = device.client(Access::Read, false)?;
+    /// assert!(client.sources()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn client(&self, access: Access, blocking: bool) -> Result<Client> {
         match &self.inner.backend {
             Backend::Kernel(path) => {
@@ -161,6 +228,17 @@ impl Device {
     /// # Errors
     ///
     /// [`Error::Forked`], [`Error::Os`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let names: Vec<_> = device.sources()?.into_iter().map(|source| source.name).collect();
+    /// assert_eq!(names, ["door"]);
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     pub fn sources(&self) -> Result<Vec<SourceInfo>> {
         let list = self
             .inner
@@ -215,6 +293,19 @@ impl Device {
     ///
     /// [`Error::SourceExists`], [`Error::Setting`] (name or payload size), [`Error::Permission`],
     /// [`Error::Limit`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sigrt::{Device, Error, SourceOptions};
+    ///
+    /// let device = Device::loopback();
+    /// let door = device.create_source(SourceOptions::new("door"))?;
+    /// door.post(None, b"nobody listens")?;
+    /// let taken = device.create_source(SourceOptions::new("door"));
+    /// assert!(matches!(taken, Err(Error::SourceExists { .. })));
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     pub fn create_source(&self, options: SourceOptions) -> Result<Source> {
         self.create(options, abi::SOURCE_USER, 0, 0)
     }
@@ -302,6 +393,18 @@ impl Device {
     }
 
     /// Starts to describe a subscription.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let doors = device.subscription().subscribe("door").start()?;
+    /// door.post(None, b"open")?;
+    /// assert!(doors.recv()?.event().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn subscription(&self) -> SubscriptionBuilder {
         SubscriptionBuilder::new(self.clone())
@@ -328,6 +431,16 @@ fn open_error(path: &Path, error: io::Error) -> Error {
 }
 
 /// Names a source: by name or by number.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::SourceRef;
+///
+/// assert_eq!(SourceRef::from("door"), SourceRef::Name("door".to_owned()));
+/// assert_eq!(SourceRef::from(3), SourceRef::Number(3));
+/// assert_eq!(SourceRef::from(3).to_string(), "3");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceRef {
     /// Its name.
@@ -379,6 +492,22 @@ impl From<&Source> for SourceRef {
 }
 
 /// Who runs a source.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::{Device, SourceOptions, SourceType};
+/// use std::time::Duration;
+///
+/// let device = Device::loopback();
+/// let _door = device.create_source(SourceOptions::new("door"))?;
+/// let _tick = device.create_timer("tick", Duration::from_secs(1), None)?;
+/// let types: Vec<_> = device.sources()?.iter().map(|source| source.source_type).collect();
+/// assert_eq!(types, [SourceType::User, SourceType::Timer]);
+/// assert_eq!(SourceType::Driver.to_string(), "driver");
+/// assert_eq!(SourceType::Unknown(9).to_string(), "type 9");
+/// # Ok::<(), sigrt::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SourceType {
@@ -404,6 +533,22 @@ impl fmt::Display for SourceType {
 }
 
 /// A source as listed.
+///
+/// # Examples
+///
+/// ```
+/// # use sigrt::{Device, SourceOptions};
+/// # let device = Device::loopback();
+/// # let door = device.create_source(SourceOptions::new("door"))?;
+/// # let subscription = device.subscription().subscribe(&door).start()?;
+/// door.post(Some(1), b"open")?;
+/// let info = &device.sources()?[0];
+/// assert_eq!((info.number, &*info.name), (door.number(), "door"));
+/// assert!(info.writable && info.period.is_none());
+/// assert_eq!((info.max_payload, info.posted), (4096, 1));
+/// assert_eq!((info.subscribers, info.refused), (1, 0));
+/// # Ok::<(), sigrt::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceInfo {
     /// Its number; never used again.
@@ -448,6 +593,18 @@ impl SourceInfo {
 }
 
 /// What a source is created with.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::{Device, SourceOptions};
+///
+/// let device = Device::loopback();
+/// let options = SourceOptions::new("camera").max_payload(1 << 20);
+/// let camera = device.create_source(options)?;
+/// assert_eq!(camera.max_payload(), 1 << 20);
+/// # Ok::<(), sigrt::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SourceOptions {
     name: String,
@@ -457,6 +614,10 @@ pub struct SourceOptions {
 
 impl SourceOptions {
     /// A source with that name and payloads of up to 4096 bytes.
+    ///
+    /// # Examples
+    ///
+    /// See [`SourceOptions`].
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self {
@@ -490,6 +651,10 @@ impl SourceOptions {
     }
 
     /// Longest payload in bytes, at most 2 MiB less one.
+    ///
+    /// # Examples
+    ///
+    /// See [`SourceOptions`].
     #[must_use]
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.max_payload = bytes;
@@ -498,6 +663,20 @@ impl SourceOptions {
 }
 
 /// A source to post to. Clones are the same source.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::{Device, SourceOptions};
+///
+/// let device = Device::loopback();
+/// let door = device.create_source(SourceOptions::new("door"))?;
+/// assert_eq!((door.number(), door.name(), door.max_payload()), (1, "door", 4096));
+/// let same = door.clone();
+/// drop(door);
+/// same.post(None, b"still there")?;
+/// # Ok::<(), sigrt::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Source {
     inner: Arc<SourceInner>,
@@ -523,18 +702,30 @@ impl Drop for SourceInner {
 
 impl Source {
     /// Its number.
+    ///
+    /// # Examples
+    ///
+    /// See [`Source`].
     #[must_use]
     pub fn number(&self) -> u32 {
         self.inner.number
     }
 
     /// Its name.
+    ///
+    /// # Examples
+    ///
+    /// See [`Source`].
     #[must_use]
     pub fn name(&self) -> &str {
         &self.inner.name
     }
 
     /// Longest payload in bytes.
+    ///
+    /// # Examples
+    ///
+    /// See [`Source`].
     #[must_use]
     pub fn max_payload(&self) -> usize {
         self.inner.max_payload
@@ -547,6 +738,23 @@ impl Source {
     /// [`Error::NotWritable`], [`Error::PayloadTooLarge`], [`Error::NoSuchSource`] (destroyed meanwhile),
     /// [`Error::Busy`] (a driver's queue is full, or a subscriber that is waited for has no room),
     /// [`Error::Permission`], [`Error::Forked`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # let subscription = device.subscription().subscribe(&door).start()?;
+    /// # use sigrt::Error;
+    /// door.post(Some(1), b"open")?;
+    /// door.post(None, b"")?;
+    /// assert_eq!(subscription.recv()?.event().unwrap().value, Some(1));
+    /// assert_eq!(subscription.recv()?.event().unwrap().value, None);
+    /// let long = door.post(None, &[0; 5000]);
+    /// assert!(matches!(long, Err(Error::PayloadTooLarge { len: 5000, max: 4096 })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn post(&self, value: Option<u64>, payload: &[u8]) -> Result<()> {
         self.post_kind(abi::KIND_EVENT, value, payload)
     }
@@ -556,6 +764,20 @@ impl Source {
     /// # Errors
     ///
     /// As [`Source::post`]; [`Error::Setting`] for that kind.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # let subscription = device.subscription().subscribe(&door).start()?;
+    /// const OPENED: u16 = 1;
+    /// door.post_kind(OPENED, None, b"by the cat")?;
+    /// assert_eq!(subscription.recv()?.event().unwrap().kind, OPENED);
+    /// assert!(door.post_kind(0xfff0, None, b"").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn post_kind(&self, kind: u16, value: Option<u64>, payload: &[u8]) -> Result<()> {
         self.check(kind, payload.len())?;
         let control = &self.inner.device.control;
@@ -576,12 +798,23 @@ impl Source {
     ///
     /// # Examples
     ///
-    /// ```no_run
-    /// # use sigrt::Device;
-    /// # use std::time::Duration;
-    /// let edu = Device::open_default()?.source("edu")?;
-    /// let answer = edu.call(0, 0, &5_u32.to_ne_bytes(), 4, Some(Duration::from_secs(1)))?;
-    /// assert_eq!(answer, 120_u32.to_ne_bytes());
+    /// ```
+    /// use sigrt::{Device, Error, Source, SourceOptions};
+    /// use std::time::Duration;
+    ///
+    /// /// The device behind `edu` computes factorials.
+    /// fn factorial(edu: &Source, n: u32) -> sigrt::Result<Vec<u8>> {
+    ///     edu.call(0, 0, &n.to_ne_bytes(), 4, Some(Duration::from_secs(1)))
+    /// }
+    ///
+    /// match Device::open_default().and_then(|device| device.source("edu")) {
+    ///     Ok(edu) => assert_eq!(factorial(&edu, 5)?, 120_u32.to_ne_bytes()),
+    ///     Err(_) => {
+    ///         // The loopback has no drivers, so nobody answers.
+    ///         let source = Device::loopback().create_source(SourceOptions::new("edu"))?;
+    ///         assert!(matches!(factorial(&source, 5), Err(Error::Os { .. })));
+    ///     }
+    /// }
     /// # Ok::<(), sigrt::Error>(())
     /// ```
     pub fn call(
@@ -661,6 +894,27 @@ impl Source {
 }
 
 /// Posts to be made together; see [`Source::batch`].
+///
+/// # Examples
+///
+/// ```
+/// # use sigrt::{Device, SourceOptions};
+/// # let device = Device::loopback();
+/// # let door = device.create_source(SourceOptions::new("door"))?;
+/// # let subscription = device.subscription().subscribe(&door).start()?;
+/// let mut batch = door.batch();
+/// assert!(batch.is_empty());
+/// for n in 0..10 {
+///     batch.push(0, Some(n), b"knock")?;
+/// }
+/// assert_eq!(batch.len(), 10);
+/// batch.send()?;
+/// assert!(batch.is_empty());
+/// for n in 0..10 {
+///     assert_eq!(subscription.recv()?.event().unwrap().value, Some(n));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Batch {
     source: Source,
@@ -675,6 +929,10 @@ impl Batch {
     /// # Errors
     ///
     /// [`Error::PayloadTooLarge`], [`Error::Setting`] (kind), [`Error::Limit`] (4 MiB in one batch).
+    ///
+    /// # Examples
+    ///
+    /// See [`Batch`].
     pub fn push(&mut self, kind: u16, value: Option<u64>, payload: &[u8]) -> Result<()> {
         self.source.check(kind, payload.len())?;
         let len = abi::Post::BYTES + abi::frame_align(payload.len());
@@ -692,12 +950,20 @@ impl Batch {
     }
 
     /// How many posts wait to be made.
+    ///
+    /// # Examples
+    ///
+    /// See [`Batch`].
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
     /// Whether there are none.
+    ///
+    /// # Examples
+    ///
+    /// See [`Batch`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -708,6 +974,10 @@ impl Batch {
     /// # Errors
     ///
     /// As [`Source::post`]; then nothing was posted, except with [`Error::Busy`], which says how many were.
+    ///
+    /// # Examples
+    ///
+    /// See [`Batch`].
     pub fn send(&mut self) -> Result<()> {
         if self.is_empty() {
             return Ok(());

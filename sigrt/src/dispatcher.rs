@@ -31,7 +31,7 @@ use crate::delivery::Frames;
 use crate::error::{Error, Result};
 use crate::handover::{HandOver, LOOK};
 use crate::sink::{Flow, Sink};
-use crate::subscription::refusal;
+use crate::subscription::{refusal, subscribe};
 use crate::sys::{self, SIGURG, SignalSet, Taken, Tid};
 
 /// Bytes of frames that are read at once.
@@ -113,6 +113,10 @@ impl Dispatcher {
     /// # Errors
     ///
     /// [`Error::Os`]: there can be no more threads.
+    ///
+    /// # Examples
+    ///
+    /// See [`Dispatcher`].
     pub fn new() -> Result<Self> {
         Self::start(None)
     }
@@ -156,6 +160,14 @@ impl Dispatcher {
     }
 
     /// The thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let dispatcher = sigrt::Dispatcher::new()?;
+    /// assert_ne!(dispatcher.thread(), sigrt::sys::gettid());
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn thread(&self) -> Tid {
         self.core.shared.tid.load(Ordering::Acquire)
@@ -341,22 +353,7 @@ impl Entry {
                 signals.push(signo);
             }
             for mut wanted in new.sources {
-                entry
-                    .client
-                    .subscribe_with(&mut wanted)
-                    .map_err(|errno| match errno {
-                        Errno::EINVAL => Error::Setting {
-                            setting: "filter",
-                            limits: "kinds below 0xfff0 in order, no bits of the value outside the mask",
-                        },
-                        Errno::EEXIST => Error::SubscribedTwice {
-                            source_number: wanted.source,
-                        },
-                        Errno::ENOENT => Error::NoSuchSource {
-                            name: wanted.source.to_string(),
-                        },
-                        other => refusal("subscribe", other, first),
-                    })?;
+                subscribe(&entry.client, &mut wanted, first)?;
                 entry.sources.push(wanted.source);
             }
             Ok(())

@@ -11,11 +11,22 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 
 /// What went wrong, and where possible what to do about it.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::{Device, Error, SourceOptions};
+///
+/// let device = Device::loopback();
+/// let error = device.source("door").unwrap_err();
+/// assert!(matches!(&error, Error::NoSuchSource { name } if name == "door"));
+/// assert_eq!(error.to_string(), "there is no source \"door\"");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// There is no device at that path.
-    #[error("{path} is not there: load the module (`modprobe rtnotify`) or use Device::loopback()", path = path.display())]
+    #[error("{path} is not there: load the module (`modprobe rtnotify`), or use the loopback", path = path.display())]
     NoDevice {
         /// The path that was tried.
         path: PathBuf,
@@ -128,6 +139,17 @@ pub enum Error {
 }
 
 /// Shorthand for results of this crate.
+///
+/// # Examples
+///
+/// ```
+/// fn knock(door: &sigrt::Source) -> sigrt::Result<()> {
+///     door.post(None, b"knock")
+/// }
+/// # let device = sigrt::Device::loopback();
+/// # knock(&device.create_source(sigrt::SourceOptions::new("door"))?)?;
+/// # Ok::<(), sigrt::Error>(())
+/// ```
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 impl Error {

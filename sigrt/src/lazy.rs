@@ -31,6 +31,28 @@ impl Outstanding {
 ///
 /// The event stays in the device's queue, and keeps its share of queue, quota and window, until this is fetched,
 /// mapped, forgotten or dropped. Payloads of up to 8 bytes travel with the event and are here at once.
+///
+/// # Examples
+///
+/// ```
+/// # use sigrt::{Device, SourceOptions};
+/// # let device = Device::loopback();
+/// # let door = device.create_source(SourceOptions::new("door"))?;
+/// let doors = device.subscription().subscribe(&door).lazy_payloads().start()?;
+/// door.post(None, b"a long story")?;
+/// door.post(None, b"short")?;
+///
+/// let long = doors.recv()?.event().unwrap().payload;
+/// assert_eq!((long.len(), long.is_empty()), (12, false));
+/// assert!(long.handle().is_some(), "still in the device");
+/// let short = doors.recv()?.event().unwrap().payload;
+/// assert_eq!((short.len(), short.handle()), (5, None), "in the record");
+/// short.forget();
+/// assert_eq!(doors.stats()?.queued, 1);
+/// assert_eq!(long.fetch()?, "a long story");
+/// assert_eq!(doors.stats()?.queued, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct LazyPayload {
     len: usize,
     place: Place,
@@ -79,18 +101,30 @@ impl LazyPayload {
     }
 
     /// Its length in bytes.
+    ///
+    /// # Examples
+    ///
+    /// See [`LazyPayload`].
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// Whether there is none.
+    ///
+    /// # Examples
+    ///
+    /// See [`LazyPayload`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// The handle, if it is still in the device.
+    ///
+    /// # Examples
+    ///
+    /// See [`LazyPayload`].
     #[must_use]
     pub fn handle(&self) -> Option<u64> {
         match &self.place {
@@ -181,7 +215,7 @@ impl LazyPayload {
             } => (client, outstanding, *handle),
         };
         // The record comes first.
-        let start = Record::BYTES + offset;
+        let start = Record::BYTES.saturating_add(offset);
         if start >= 1 << OFFSET_BITS {
             return Err(Error::Setting {
                 setting: "offset",
@@ -217,7 +251,7 @@ impl LazyPayload {
     /// # let camera = device.create_source(SourceOptions::new("camera"))?;
     /// # let pictures = device.subscription().subscribe(&camera).lazy_payloads().start()?;
     /// camera.post(None, &[9; 4000])?;
-    /// let mapping = pictures.recv()?.event().unwrap().payload.map()?;
+    /// let mapping: sigrt::sys::Mapping = pictures.recv()?.event().unwrap().payload.map()?;
     /// assert_eq!(mapping[..], [9; 4000]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -242,6 +276,10 @@ impl LazyPayload {
     }
 
     /// Consumes the event without copying anything; so does dropping this.
+    ///
+    /// # Examples
+    ///
+    /// See [`LazyPayload`].
     pub fn forget(self) {
         drop(self);
     }

@@ -17,7 +17,7 @@ use crate::delivery::{Delivery, Frames};
 use crate::error::{Error, Result};
 use crate::ring::Ring;
 use crate::signal::Lease;
-use crate::subscription::{Stats, refusal};
+use crate::subscription::{Stats, refusal, subscribe};
 use crate::sys::{self, SIGURG, SignalSet};
 
 /// Bytes of frames that are read at once where there is no ring.
@@ -124,17 +124,7 @@ impl MappedSubscription {
             Err(errno) => return Err(refusal("map a ring", errno, signo)),
         };
         for mut wanted in sources {
-            client
-                .subscribe_with(&mut wanted)
-                .map_err(|errno| match errno {
-                    Errno::EEXIST => Error::SubscribedTwice {
-                        source_number: wanted.source,
-                    },
-                    Errno::ENOENT => Error::NoSuchSource {
-                        name: wanted.source.to_string(),
-                    },
-                    other => refusal("subscribe", other, signo),
-                })?;
+            subscribe(client, &mut wanted, signo)?;
         }
         Ok(subscription)
     }
@@ -144,6 +134,19 @@ impl MappedSubscription {
     /// # Errors
     ///
     /// [`Error::DeviceGone`], [`Error::Forked`], [`Error::Os`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let mut doors = device.subscription().subscribe(&door).start_mapped()?;
+    /// door.post(None, b"open")?;
+    /// door.post(None, b"closed")?;
+    /// assert_eq!(doors.recv()?.len(), 2);
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     pub fn recv(&mut self) -> Result<MappedBatch<'_>> {
         self.wait(None)?;
         Ok(self.batch())
@@ -154,6 +157,20 @@ impl MappedSubscription {
     /// # Errors
     ///
     /// As [`MappedSubscription::recv`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # use std::time::Duration;
+    /// let mut doors = device.subscription().subscribe(&door).start_mapped()?;
+    /// assert!(doors.recv_timeout(Duration::from_millis(1))?.is_none());
+    /// door.post(None, b"open")?;
+    /// assert!(doors.recv_timeout(Duration::from_secs(10))?.is_some());
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<MappedBatch<'_>>> {
         // A time too far away to be represented is never.
         let deadline = Instant::now().checked_add(timeout);
@@ -165,6 +182,20 @@ impl MappedSubscription {
     /// # Errors
     ///
     /// As [`MappedSubscription::recv`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # use std::time::{Duration, Instant};
+    /// let mut doors = device.subscription().subscribe(&door).start_mapped()?;
+    /// let deadline = Instant::now() + Duration::from_millis(1);
+    /// assert!(doors.recv_deadline(deadline)?.is_none());
+    /// assert!(Instant::now() >= deadline);
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     pub fn recv_deadline(&mut self, deadline: Instant) -> Result<Option<MappedBatch<'_>>> {
         Ok(self.wait(Some(deadline))?.then(|| self.batch()))
     }
@@ -174,17 +205,54 @@ impl MappedSubscription {
     /// # Errors
     ///
     /// As [`MappedSubscription::recv`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let mut doors = device.subscription().subscribe(&door).start_mapped()?;
+    /// assert!(doors.try_recv()?.is_none());
+    /// door.post(None, b"open")?;
+    /// assert!(doors.try_recv()?.is_some());
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     pub fn try_recv(&mut self) -> Result<Option<MappedBatch<'_>>> {
         Ok(self.look()?.then(|| self.batch()))
     }
 
     /// The signal number in use.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let signo = sigrt::sys::sigrtmax();
+    /// let doors = device.subscription().signal(signo).subscribe(&door).start_mapped()?;
+    /// assert_eq!(doors.signal(), signo);
+    /// assert!(sigrt::sys::blocked().contains(signo), "as long as it lives");
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn signal(&self) -> i32 {
         self.lease.signo()
     }
 
     /// Whether events lie in memory that the device shares, rather than in a copy.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let doors = device.subscription().subscribe(&door).start_mapped()?;
+    /// assert_eq!(doors.is_shared(), device.is_kernel());
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn is_shared(&self) -> bool {
         matches!(self.pages, Pages::Shared(_))
@@ -195,6 +263,19 @@ impl MappedSubscription {
     /// # Errors
     ///
     /// [`Error::Forked`], [`Error::Os`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// let mut doors = device.subscription().subscribe(&door).start_mapped()?;
+    /// door.post(None, b"open")?;
+    /// drop(doors.recv()?);
+    /// assert_eq!(doors.stats()?.consumed, 1);
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     pub fn stats(&self) -> Result<Stats> {
         let stats = self.client.stats();
         stats
@@ -287,6 +368,24 @@ impl Drop for MappedSubscription {
 }
 
 /// All that there was, where it lies; dropping this gives it back.
+///
+/// # Examples
+///
+/// ```
+/// # use sigrt::{Device, SourceOptions};
+/// # let device = Device::loopback();
+/// # let door = device.create_source(SourceOptions::new("door"))?;
+/// let mut doors = device.subscription().subscribe(&door).start_mapped()?;
+/// door.post(None, b"open")?;
+/// door.post(None, b"closed")?;
+/// let batch = doors.recv()?;
+/// assert_eq!((batch.len(), batch.is_empty()), (2, false));
+/// let bytes: usize = batch.iter().filter_map(|d| Some(d.event()?.payload.len())).sum();
+/// assert_eq!(bytes, 10);
+/// drop(batch); // given back: now there is room for others
+/// assert!(doors.try_recv()?.is_none());
+/// # Ok::<(), sigrt::Error>(())
+/// ```
 pub struct MappedBatch<'a> {
     pages: &'a mut Pages,
     published: std::ops::Range<u64>,
@@ -294,6 +393,10 @@ pub struct MappedBatch<'a> {
 
 impl MappedBatch<'_> {
     /// The deliveries, oldest first.
+    ///
+    /// # Examples
+    ///
+    /// See [`MappedBatch`].
     pub fn iter(&self) -> impl Iterator<Item = Delivery<&[u8]>> {
         let (ring, frames) = match &*self.pages {
             Pages::Shared(ring) => (Some(ring), &[][..]),
@@ -307,12 +410,20 @@ impl MappedBatch<'_> {
     }
 
     /// How many they are.
+    ///
+    /// # Examples
+    ///
+    /// See [`MappedBatch`].
     #[must_use]
     pub fn len(&self) -> usize {
         self.iter().count()
     }
 
     /// Whether there are none; only where a record was not what it should be.
+    ///
+    /// # Examples
+    ///
+    /// See [`MappedBatch`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()

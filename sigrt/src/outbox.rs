@@ -13,6 +13,25 @@ use crate::client::{Client, post_head};
 use crate::sys::{self, Written};
 
 /// The outbox of a client; see [`Client::outbox`].
+///
+/// # Examples
+///
+/// ```
+#[doc = include_str!("client/opened.in")]
+/// # use nix::errno::Errno;
+/// match client.outbox(4096) {
+///     Ok(mut outbox) => {
+///         assert!(outbox.len() >= 4096 && !outbox.is_empty());
+///         outbox.bytes()[..4].copy_from_slice(b"open");
+///         outbox.post(door.number, 0, None, 0, 4)?;
+///         // This source has no driver to answer.
+///         assert!(outbox.call(door.number, 0, (0, 4), (64, 8), None).is_err());
+///     }
+///     // The loopback has none: in one process everything is passed by reference already.
+///     Err(errno) => assert_eq!(errno, Errno::EOPNOTSUPP),
+/// }
+/// # Ok::<(), nix::errno::Errno>(())
+/// ```
 #[derive(Debug)]
 pub struct Outbox<'a> {
     client: &'a Client,
@@ -34,18 +53,30 @@ impl<'a> Outbox<'a> {
     }
 
     /// Its length in bytes: what was asked for, in whole pages.
+    ///
+    /// # Examples
+    ///
+    /// See [`Outbox`].
     #[must_use]
     pub fn len(&self) -> usize {
         self.memory.len()
     }
 
     /// Whether there is nothing in it, which is never so.
+    ///
+    /// # Examples
+    ///
+    /// See [`Outbox`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Its bytes, zero at first. The kernel reads them only during a call of [`Outbox::post`] or [`Outbox::call`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Outbox`].
     #[must_use]
     pub fn bytes(&mut self) -> &mut [u8] {
         self.memory.bytes()
@@ -56,6 +87,10 @@ impl<'a> Outbox<'a> {
     /// # Errors
     ///
     /// As [`Client::post`]; `EINVAL` (not in the outbox).
+    ///
+    /// # Examples
+    ///
+    /// See [`Outbox`].
     pub fn post(
         &mut self,
         source: u32,
@@ -84,6 +119,10 @@ impl<'a> Outbox<'a> {
     /// # Errors
     ///
     /// As [`Client::call`]; `EINVAL` (not in the outbox).
+    ///
+    /// # Examples
+    ///
+    /// See [`Outbox`].
     pub fn call(
         &mut self,
         source: u32,

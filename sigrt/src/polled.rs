@@ -20,7 +20,7 @@ use crate::builder::Ready;
 use crate::client::Client;
 use crate::delivery::{Delivery, parse_frames};
 use crate::error::{Error, Result};
-use crate::subscription::{Stats, refusal};
+use crate::subscription::{Stats, refusal, subscribe};
 use crate::sys::{self, SIGURG, SignalSet, Tid};
 
 /// Bytes of frames that are read at once.
@@ -60,6 +60,31 @@ fn sleeper() -> Result<Tid> {
 /// The descriptor of its [`AsFd`] is readable while [`PolledSubscription::try_recv`] has something to give that has
 /// not been read from the device yet. So: take until there is nothing, then wait for the descriptor. It is there to be
 /// polled; reading from it takes what is somebody else's.
+///
+/// # Examples
+///
+/// ```
+/// use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+/// use sigrt::{Device, SourceOptions};
+/// use std::os::fd::AsFd;
+///
+/// let device = Device::loopback();
+/// let door = device.create_source(SourceOptions::new("door"))?;
+/// let mut doors = device.subscription().subscribe(&door).start_polled()?;
+/// door.post(None, b"open")?;
+/// let mut seen = 0;
+/// while seen < 1 {
+///     while let Some(delivery) = doors.try_recv()? {
+///         assert_eq!(delivery.event().unwrap().payload, "open");
+///         seen += 1;
+///     }
+///     if seen < 1 {
+///         poll(&mut [PollFd::new(doors.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
+///     }
+/// }
+/// assert_eq!(doors.stats()?.consumed, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct PolledSubscription {
     client: Arc<Client>,
     buffer: Vec<u8>,
@@ -90,17 +115,7 @@ impl PolledSubscription {
             .map_err(|errno| refusal("register", errno, SIGURG))?;
         for mut wanted in sources {
             wanted.signo = 0;
-            client
-                .subscribe_with(&mut wanted)
-                .map_err(|errno| match errno {
-                    Errno::EEXIST => Error::SubscribedTwice {
-                        source_number: wanted.source,
-                    },
-                    Errno::ENOENT => Error::NoSuchSource {
-                        name: wanted.source.to_string(),
-                    },
-                    other => refusal("subscribe", other, SIGURG),
-                })?;
+            subscribe(&client, &mut wanted, SIGURG)?;
         }
         client
             .pollable()
@@ -117,6 +132,10 @@ impl PolledSubscription {
     /// # Errors
     ///
     /// [`Error::DeviceGone`], [`Error::Forked`], [`Error::Os`].
+    ///
+    /// # Examples
+    ///
+    /// See [`PolledSubscription`].
     pub fn try_recv(&mut self) -> Result<Option<Delivery>> {
         while self.read.is_empty() {
             match self.client.read(&mut self.buffer) {
@@ -142,6 +161,10 @@ impl PolledSubscription {
     /// # Errors
     ///
     /// [`Error::Forked`], [`Error::Os`].
+    ///
+    /// # Examples
+    ///
+    /// See [`PolledSubscription`].
     pub fn stats(&self) -> Result<Stats> {
         let stats = self.client.stats();
         stats
@@ -158,6 +181,10 @@ impl PolledSubscription {
     /// # Panics
     ///
     /// Outside a runtime, or in one without input and output.
+    ///
+    /// # Examples
+    ///
+    /// See [`crate::TokioStream`].
     #[cfg(feature = "tokio")]
     pub fn into_tokio(self) -> Result<crate::streams::TokioStream> {
         crate::streams::TokioStream::new(self)
@@ -168,6 +195,10 @@ impl PolledSubscription {
     /// # Errors
     ///
     /// [`Error::Os`]: the event loop takes no more descriptors.
+    ///
+    /// # Examples
+    ///
+    /// See [`crate::AsyncIoStream`].
     #[cfg(feature = "async-io")]
     pub fn into_async_io(self) -> Result<crate::streams::AsyncIoStream> {
         crate::streams::AsyncIoStream::new(self)

@@ -53,7 +53,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
+use crossbeam_channel::{Receiver, Sender, TrySendError, after, bounded, never, select};
 use nix::errno::Errno;
 
 use crate::error::{Error, Result};
@@ -66,8 +66,24 @@ use crate::wake::WakerSlot;
 
 /// Signals that wait in the channel at most, unless said otherwise.
 const CAPACITY: usize = 1024;
+/// How soon a stream is woken again that may have looked too early.
+const RETRY: Duration = Duration::from_millis(1);
 
 /// Where a signal came from, and what it carries.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::realtime::{self, Cause, Signals};
+///
+/// let signo = sigrt::sys::sigrtmin() + 6;
+/// let signals = Signals::start(&[signo])?;
+/// realtime::send(std::process::id(), signo, 7)?;
+/// sigrt::sys::signal_thread(signals.thread(), signo)?;
+/// assert!(matches!(signals.recv()?.cause, Cause::Queue { value: 7, .. }));
+/// assert!(matches!(signals.recv()?.cause, Cause::Kill { pid, .. } if pid == std::process::id()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
@@ -202,6 +218,20 @@ impl Signal {
     }
 
     /// `si_code`, if known.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sigrt::realtime::{Cause, Signal};
+    ///
+    /// let signal = |cause| Signal { signo: sigrt::sys::sigrtmin(), cause };
+    /// let queued = signal(Cause::Queue { pid: 17, uid: 1000, value: 7 });
+    /// assert_eq!((queued.code(), queued.value()), (Some(-1), Some(7)));
+    /// assert_eq!((queued.pid(), queued.uid()), (Some(17), Some(1000)));
+    /// let timer = signal(Cause::Timer { id: 0, overrun: 3, value: 7 });
+    /// assert_eq!((timer.overrun(), queued.overrun()), (Some(3), None));
+    /// assert_eq!((timer.pid(), signal(Cause::Unknown).code()), (None, None));
+    /// ```
     #[must_use]
     pub fn code(&self) -> Option<i32> {
         match self.cause {
@@ -218,6 +248,10 @@ impl Signal {
     }
 
     /// The value that was sent along, if there is one.
+    ///
+    /// # Examples
+    ///
+    /// See [`Signal::code`].
     #[must_use]
     pub fn value(&self) -> Option<u64> {
         match self.cause {
@@ -231,6 +265,10 @@ impl Signal {
     }
 
     /// The process that sent it, if one did and said so.
+    ///
+    /// # Examples
+    ///
+    /// See [`Signal::code`].
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         match self.cause {
@@ -243,6 +281,10 @@ impl Signal {
     }
 
     /// The user of that process.
+    ///
+    /// # Examples
+    ///
+    /// See [`Signal::code`].
     #[must_use]
     pub fn uid(&self) -> Option<u32> {
         match self.cause {
@@ -255,6 +297,10 @@ impl Signal {
     }
 
     /// Of a timer: expirations that this signal stands for besides its own.
+    ///
+    /// # Examples
+    ///
+    /// See [`Signal::code`].
     #[must_use]
     pub fn overrun(&self) -> Option<u32> {
         match self.cause {
@@ -285,6 +331,10 @@ pub struct Builder {
 
 impl Builder {
     /// Adds a signal number, [`sys::sigrtmin`] to [`sys::sigrtmax`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Builder`].
     #[must_use]
     pub fn signal(mut self, signo: i32) -> Self {
         self.signals.push(signo);
@@ -293,6 +343,10 @@ impl Builder {
 
     /// Signals that wait in the channel at most; the others wait in the kernel. Default: 1024; 0 makes every delivery
     /// a rendezvous.
+    ///
+    /// # Examples
+    ///
+    /// See [`Builder`].
     #[must_use]
     pub fn capacity(mut self, signals: usize) -> Self {
         self.capacity = signals;
@@ -305,6 +359,10 @@ impl Builder {
     ///
     /// [`Error::Signal`] (not a realtime signal, or it has a receiver or a subscription in this process already),
     /// [`Error::Os`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Builder`].
     pub fn start(mut self) -> Result<Signals> {
         self.signals.sort_unstable();
         self.signals.dedup();
@@ -410,6 +468,10 @@ struct Live {
 
 impl Signals {
     /// Starts to describe a receiver.
+    ///
+    /// # Examples
+    ///
+    /// See [`Builder`].
     #[must_use]
     pub fn builder() -> Builder {
         Builder {
@@ -423,6 +485,10 @@ impl Signals {
     /// # Errors
     ///
     /// As [`Builder::start`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Signals`].
     pub fn start(signals: &[i32]) -> Result<Self> {
         let mut builder = Self::builder();
         builder.signals.extend_from_slice(signals);
@@ -437,12 +503,27 @@ impl Signals {
     }
 
     /// Where the signals come out.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let signo = sigrt::sys::sigrtmin() + 10;
+    /// let signals = sigrt::realtime::Signals::start(&[signo])?;
+    /// let receiver = signals.receiver().clone();
+    /// drop(signals);
+    /// assert!(receiver.recv().is_err(), "nothing more will come");
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn receiver(&self) -> &Receiver<Signal> {
         &self.live().receiver
     }
 
     /// The thread that takes them; a signal may be sent to it alone, with [`send_to_thread`].
+    ///
+    /// # Examples
+    ///
+    /// See [`send_to_thread`].
     #[must_use]
     pub fn thread(&self) -> Tid {
         self.live().shared.forward.thread()
@@ -555,14 +636,31 @@ impl Collector {
         let delivered = match self.sender.try_send(signal) {
             Ok(()) => true,
             Err(TrySendError::Disconnected(_)) => false,
-            Err(TrySendError::Full(signal)) => select! {
-                send(self.sender, signal) -> sent => sent.is_ok(),
-                recv(self.stopped) -> _ => false,
-            },
+            Err(TrySendError::Full(signal)) => self.wait_for_room(signal),
         };
         #[cfg(feature = "stream")]
         self.shared.waker.wake();
         delivered
+    }
+
+    fn wait_for_room(&self, signal: Signal) -> bool {
+        let none = self.sender.capacity() == Some(0);
+        loop {
+            // Where there is never any room, a stream finds a signal only while we are in `select!`, and nothing says
+            // that we are: so it is woken until it has looked.
+            #[cfg(feature = "stream")]
+            self.shared.waker.wake();
+            let patience = if none && cfg!(feature = "stream") {
+                after(RETRY)
+            } else {
+                never()
+            };
+            select! {
+                send(self.sender, signal) -> sent => return sent.is_ok(),
+                recv(self.stopped) -> _ => return false,
+                recv(patience) -> _ => {}
+            }
+        }
     }
 }
 
@@ -588,6 +686,21 @@ pub fn block(signals: &[i32]) {
 ///
 /// [`Error::SignalQueueFull`]: the receiving user has as many signals queued as is allowed; nothing was sent.
 /// [`Error::NoSuchProcess`], [`Error::Permission`], [`Error::Signal`].
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::Error;
+/// use sigrt::realtime::{self, Signals};
+///
+/// let signo = sigrt::sys::sigrtmin() + 11;
+/// let signals = Signals::start(&[signo])?;
+/// realtime::send(std::process::id(), signo, 42)?;
+/// assert_eq!(signals.recv()?.value(), Some(42));
+/// let nobody = realtime::send(u32::MAX, signo, 42);
+/// assert!(matches!(nobody, Err(Error::NoSuchProcess)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn send(pid: u32, signo: i32, value: u64) -> Result<()> {
     sent(signo, info::send(pid as i32, 0, signo, value))
 }

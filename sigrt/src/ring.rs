@@ -62,6 +62,25 @@ impl<I: Indices> Cursor<I> {
 }
 
 /// A mapped ring; see [`crate::client::Client::map_ring`].
+///
+/// # Examples
+///
+/// ```
+#[doc = include_str!("client/opened.in")]
+#[doc = include_str!("client/subscribed.in")]
+/// # use nix::errno::Errno;
+/// client.set_mode(0, abi::MODE_COALESCED, 0)?;
+/// match client.map_ring(0) {
+///     Ok(mut ring) => {
+///         client.post(door.number, 0, None, b"open")?;
+///         assert_eq!(ring.drain(|record, _payload| println!("{}", record.seq)), 1);
+///         assert!(ring.is_empty() && !ring.has_ended());
+///     }
+///     // The loopback has none: there a read is a call of a function.
+///     Err(errno) => assert_eq!(errno, Errno::EOPNOTSUPP),
+/// }
+/// # Ok::<(), nix::errno::Errno>(())
+/// ```
 pub struct Ring {
     cursor: Cursor<RingPages>,
 }
@@ -86,6 +105,10 @@ impl Ring {
     ///
     /// The payload of an event with [`crate::abi::RECORD_INLINE`] is in the record's value. If `look` panics,
     /// nothing is given back, and everything is shown again.
+    ///
+    /// # Examples
+    ///
+    /// See [`Ring`].
     pub fn drain(&mut self, mut look: impl FnMut(&Record, &[u8])) -> usize {
         let published = self.published();
         for n in published.clone() {
@@ -113,12 +136,20 @@ impl Ring {
     }
 
     /// Whether there is nothing to drain now.
+    ///
+    /// # Examples
+    ///
+    /// See [`Ring`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.published().is_empty()
     }
 
     /// Whether the registration has ended: what is there may be drained, and no more will come.
+    ///
+    /// # Examples
+    ///
+    /// See [`Ring`].
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.cursor.pages.has_ended()

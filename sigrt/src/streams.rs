@@ -2,6 +2,7 @@
 
 //! Subscriptions on other people's event loops: features `tokio` and `async-io`.
 
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -31,13 +32,59 @@ impl AsRawFd for Descriptor {
     }
 }
 
+/// A subscription and the descriptor that an event loop has been given; over after an error.
+#[derive(Debug)]
+struct Watched<D> {
+    /// First: it is taken off the event loop before the descriptor is closed.
+    descriptor: D,
+    subscription: PolledSubscription,
+    failed: bool,
+}
+
+impl<D> Watched<D> {
+    fn new(
+        subscription: PolledSubscription,
+        watch: impl FnOnce(Descriptor) -> io::Result<D>,
+    ) -> Result<Self> {
+        let descriptor = watch(Descriptor(subscription.client()))
+            .map_err(|error| Error::os("poll a descriptor", error))?;
+        Ok(Self {
+            descriptor,
+            subscription,
+            failed: false,
+        })
+    }
+
+    /// The next delivery; `wait` is done when the descriptor may have become readable since it was asked last.
+    fn poll(
+        &mut self,
+        mut wait: impl FnMut(&D) -> Poll<io::Result<()>>,
+    ) -> Poll<Option<Result<Delivery>>> {
+        if self.failed {
+            return Poll::Ready(None);
+        }
+        let error = loop {
+            match self.subscription.try_recv() {
+                Ok(None) => {}
+                Ok(Some(delivery)) => return Poll::Ready(Some(Ok(delivery))),
+                Err(error) => break error,
+            }
+            if let Err(error) = ready!(wait(&self.descriptor)) {
+                break Error::os("poll a descriptor", error);
+            }
+        };
+        self.failed = true;
+        Poll::Ready(Some(Err(error)))
+    }
+}
+
 #[cfg(feature = "tokio")]
 mod on_tokio {
     use tokio::io::unix::AsyncFd;
 
     use super::{
-        Context, Delivery, Descriptor, Error, Pin, Poll, PolledSubscription, Result, Stats, Stream,
-        ready,
+        Context, Delivery, Descriptor, Pin, Poll, PolledSubscription, Result, Stats, Stream,
+        Watched,
     };
 
     /// A subscription as a `Stream` on tokio's event loop; see [`PolledSubscription::into_tokio`]. It ends after an
@@ -57,26 +104,16 @@ mod on_tokio {
     /// door.post(None, b"open")?;
     /// let delivery = doors.next().await.unwrap()?;
     /// assert_eq!(delivery.event().unwrap().payload, "open");
+    /// assert_eq!(doors.stats()?.consumed, 1);
     /// # Ok(())
     /// # }
     /// ```
     #[derive(Debug)]
-    pub struct TokioStream {
-        /// First: it is taken off the event loop before the descriptor is closed.
-        descriptor: AsyncFd<Descriptor>,
-        subscription: PolledSubscription,
-        failed: bool,
-    }
+    pub struct TokioStream(Watched<AsyncFd<Descriptor>>);
 
     impl TokioStream {
         pub(crate) fn new(subscription: PolledSubscription) -> Result<Self> {
-            let descriptor = crate::sys::on_tokio(Descriptor(subscription.client()))
-                .map_err(|error| Error::os("poll a descriptor", error))?;
-            Ok(Self {
-                descriptor,
-                subscription,
-                failed: false,
-            })
+            Watched::new(subscription, crate::sys::on_tokio).map(Self)
         }
 
         /// The counters.
@@ -84,8 +121,12 @@ mod on_tokio {
         /// # Errors
         ///
         /// As [`PolledSubscription::stats`].
+        ///
+        /// # Examples
+        ///
+        /// See [`TokioStream`].
         pub fn stats(&self) -> Result<Stats> {
-            self.subscription.stats()
+            self.0.subscription.stats()
         }
     }
 
@@ -93,28 +134,12 @@ mod on_tokio {
         type Item = Result<Delivery>;
 
         fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            let this = self.get_mut();
-            if this.failed {
-                return Poll::Ready(None);
-            }
-            loop {
-                match this.subscription.try_recv() {
-                    Ok(None) => {}
-                    Ok(Some(delivery)) => return Poll::Ready(Some(Ok(delivery))),
-                    Err(error) => {
-                        this.failed = true;
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                }
-                match ready!(this.descriptor.poll_read_ready(context)) {
-                    // What comes after this makes it ready anew, what came before is found by the next look.
-                    Ok(mut guard) => guard.clear_ready(),
-                    Err(error) => {
-                        this.failed = true;
-                        return Poll::Ready(Some(Err(Error::os("poll a descriptor", error))));
-                    }
-                }
-            }
+            self.get_mut().0.poll(|descriptor| {
+                // What comes after this makes it ready anew, what came before is found by the next look.
+                descriptor
+                    .poll_read_ready(context)
+                    .map_ok(|mut guard| guard.clear_ready())
+            })
         }
     }
 }
@@ -127,8 +152,8 @@ mod on_async_io {
     use async_io::Async;
 
     use super::{
-        Context, Delivery, Descriptor, Error, Pin, Poll, PolledSubscription, Result, Stats, Stream,
-        ready,
+        Context, Delivery, Descriptor, Pin, Poll, PolledSubscription, Result, Stats, Stream,
+        Watched,
     };
 
     /// A subscription as a `Stream` on async-io's event loop; see [`PolledSubscription::into_async_io`]. It ends after
@@ -146,26 +171,16 @@ mod on_async_io {
     /// door.post(None, b"open")?;
     /// let delivery = future::block_on(doors.next()).unwrap()?;
     /// assert_eq!(delivery.event().unwrap().payload, "open");
+    /// assert_eq!(doors.stats()?.consumed, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[derive(Debug)]
-    pub struct AsyncIoStream {
-        /// First: it is taken off the event loop before the descriptor is closed.
-        descriptor: Async<Descriptor>,
-        subscription: PolledSubscription,
-        failed: bool,
-    }
+    pub struct AsyncIoStream(Watched<Async<Descriptor>>);
 
     impl AsyncIoStream {
         pub(crate) fn new(subscription: PolledSubscription) -> Result<Self> {
             // Its descriptor does not block already.
-            let descriptor = Async::new_nonblocking(Descriptor(subscription.client()))
-                .map_err(|error| Error::os("poll a descriptor", error))?;
-            Ok(Self {
-                descriptor,
-                subscription,
-                failed: false,
-            })
+            Watched::new(subscription, Async::new_nonblocking).map(Self)
         }
 
         /// The counters.
@@ -173,8 +188,12 @@ mod on_async_io {
         /// # Errors
         ///
         /// As [`PolledSubscription::stats`].
+        ///
+        /// # Examples
+        ///
+        /// See [`AsyncIoStream`].
         pub fn stats(&self) -> Result<Stats> {
-            self.subscription.stats()
+            self.0.subscription.stats()
         }
     }
 
@@ -182,24 +201,9 @@ mod on_async_io {
         type Item = Result<Delivery>;
 
         fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            let this = self.get_mut();
-            if this.failed {
-                return Poll::Ready(None);
-            }
-            loop {
-                match this.subscription.try_recv() {
-                    Ok(None) => {}
-                    Ok(Some(delivery)) => return Poll::Ready(Some(Ok(delivery))),
-                    Err(error) => {
-                        this.failed = true;
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                }
-                if let Err(error) = ready!(this.descriptor.poll_readable(context)) {
-                    this.failed = true;
-                    return Poll::Ready(Some(Err(Error::os("poll a descriptor", error))));
-                }
-            }
+            self.get_mut()
+                .0
+                .poll(|descriptor| descriptor.poll_readable(context))
         }
     }
 }

@@ -21,6 +21,21 @@ use crate::sys::handler::Action;
 use crate::sys::{self, Tid};
 
 /// How the device announces events.
+///
+/// # Examples
+///
+/// ```
+/// # use sigrt::{Device, SourceOptions};
+/// # let device = Device::loopback();
+/// # let door = device.create_source(SourceOptions::new("door"))?;
+/// # use sigrt::Mode;
+/// for mode in [Mode::PerEvent, Mode::Window, Mode::Coalesced] {
+///     let doors = device.subscription().mode(mode).subscribe(&door).start()?;
+///     door.post(None, b"open")?; // they differ in signals, not in what arrives
+///     assert_eq!(doors.recv()?.event().unwrap().payload, "open");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// A queued signal for each event, carrying the handle of its payload.
@@ -35,6 +50,39 @@ pub enum Mode {
 }
 
 /// What becomes of events that the device's queue or quota has no room for. Whatever is lost is in a gap.
+///
+/// # Examples
+///
+/// ```
+/// # use sigrt::{Device, SourceOptions};
+/// # let device = Device::loopback();
+/// # let door = device.create_source(SourceOptions::new("door"))?;
+/// # use sigrt::{Delivery, Overflow};
+/// for (policy, has_newest) in [
+///     (Overflow::RejectNewest, false),
+///     (Overflow::DropOldest, true),
+///     (Overflow::LatestOnly, true),
+///     (Overflow::Block, false), // this source is not one that can wait
+/// ] {
+///     let doors = device.subscription().overflow(policy).queue_len(3).subscribe(&door).start()?;
+///     doors.pause()?;
+///     for n in 1..=4 {
+///         door.post(Some(n), b"")?;
+///     }
+///     doors.resume()?;
+///     let (mut values, mut lost) = (Vec::new(), 0);
+///     while values.len() as u64 + lost < 4 {
+///         match doors.recv()? {
+///             Delivery::Event(event) => values.extend(event.value),
+///             Delivery::Gap(gap) => lost += u64::from(gap.count),
+///             Delivery::Gone(gone) => panic!("{gone}"),
+///         }
+///     }
+///     assert!(lost > 0);
+///     assert_eq!(values.contains(&4), has_newest, "{policy:?}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// The newest event is lost.
@@ -50,6 +98,24 @@ pub enum Overflow {
 }
 
 /// Which events of a source are delivered; the others are neither posted to the subscription nor lost.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::{Device, Filter, SourceOptions};
+///
+/// let device = Device::loopback();
+/// let gpio = device.create_source(SourceOptions::new("gpio"))?;
+/// // Of the kinds 1 to 3, what has the lowest bit of its value set.
+/// let filter = Filter::kinds(1..=3).value(1, 1);
+/// let rising = device.subscription().subscribe_filtered(&gpio, filter).start()?;
+/// for (kind, value) in [(1, 0), (4, 1), (2, 5)] {
+///     gpio.post_kind(kind, Some(value), b"")?;
+/// }
+/// assert_eq!(rising.recv()?.event().unwrap().kind, 2);
+/// assert_eq!(rising.stats()?.lost(), 0, "what is filtered is not lost");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Filter {
     kind_first: u16,
@@ -94,6 +160,10 @@ impl Filter {
     }
 
     /// Events of these kinds, whatever their value.
+    ///
+    /// # Examples
+    ///
+    /// See [`Filter`].
     #[must_use]
     pub fn kinds(kinds: RangeInclusive<u16>) -> Self {
         Self {
@@ -106,6 +176,10 @@ impl Filter {
 
     /// Of those, only the ones whose value agrees with `wanted` in the bits of `mask`. An event without a value
     /// has 0.
+    ///
+    /// # Examples
+    ///
+    /// See [`Filter`].
     #[must_use]
     pub fn value(mut self, mask: u64, wanted: u64) -> Self {
         (self.value_mask, self.value_match) = (mask, wanted);
@@ -212,6 +286,20 @@ impl Place {
 }
 
 /// What a subscription had left when it was shut down.
+///
+/// # Examples
+///
+/// ```
+/// # use sigrt::{Device, SourceOptions};
+/// # let device = Device::loopback();
+/// # let door = device.create_source(SourceOptions::new("door"))?;
+/// # let subscription = device.subscription().subscribe(&door).start()?;
+/// door.post(None, b"open")?;
+/// let sigrt::Shutdown { rest, stats, .. } = subscription.shutdown()?;
+/// assert_eq!(rest.len(), 1);
+/// assert!(stats.is_balanced());
+/// # Ok::<(), sigrt::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Shutdown<P = Bytes> {
@@ -237,18 +325,57 @@ impl<P> Subscription<P> {
     }
 
     /// Where the deliveries come out.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # let subscription = device.subscription().subscribe(&door).start()?;
+    /// let receiver = subscription.receiver().clone();
+    /// let thread = std::thread::spawn(move || receiver.iter().count());
+    /// door.post(None, b"open")?;
+    /// drop(door);
+    /// let end = subscription.shutdown()?; // disconnects the clones
+    /// assert_eq!(thread.join().unwrap() + end.rest.len(), 2, "the event, and that the source is gone");
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn receiver(&self) -> &Receiver<Delivery<P>> {
         &self.live().receiver
     }
 
     /// The signal number in use; with several priorities, that of the most urgent one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # let subscription = device.subscription().subscribe(&door).start()?;
+    /// let realtime = sigrt::sys::sigrtmin()..=sigrt::sys::sigrtmax();
+    /// assert!(realtime.contains(&subscription.signal()));
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn signal(&self) -> i32 {
         self.live().at.signal()
     }
 
     /// The dispatcher thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # let subscription = device.subscription().subscribe(&door).start()?;
+    /// assert_ne!(subscription.dispatcher(), sigrt::sys::gettid());
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn dispatcher(&self) -> Tid {
         self.live().at.dispatcher.thread()
@@ -259,11 +386,40 @@ impl<P> Subscription<P> {
     /// # Errors
     ///
     /// [`Error::Forked`], [`Error::Os`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # let subscription = device.subscription().subscribe(&door).start()?;
+    /// door.post(None, b"open")?;
+    /// subscription.recv()?;
+    /// let stats = subscription.stats()?;
+    /// assert_eq!((stats.posted, stats.consumed, stats.queued), (1, 1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stats(&self) -> Result<Stats> {
         self.live().at.stats()
     }
 
     /// Why it has ended by itself, if it has; the channel is disconnected then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # let subscription = device.subscription().subscribe(&door).start()?;
+    /// while let Ok(delivery) = subscription.try_recv() {
+    ///     println!("{delivery:?}");
+    /// }
+    /// // Nothing is there; it has not ended, either.
+    /// assert!(subscription.failure().is_none());
+    /// # Ok::<(), sigrt::Error>(())
+    /// ```
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
         self.live().at.control.failure()
@@ -299,6 +455,10 @@ impl<P> Subscription<P> {
     /// # Errors
     ///
     /// [`Error::Forked`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Subscription::pause`].
     pub fn resume(&self) -> Result<()> {
         self.live().at.pause(false)
     }
@@ -391,6 +551,34 @@ impl<P> Drop for Subscription<P> {
 /// A subscription whose deliveries a function of the program takes, until this is dropped.
 ///
 /// See [`SubscriptionBuilder::start_with`](crate::SubscriptionBuilder::start_with).
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::{Delivery, Device, SourceOptions};
+/// use std::sync::mpsc;
+///
+/// let device = Device::loopback();
+/// let door = device.create_source(SourceOptions::new("door"))?;
+/// let (tx, rx) = mpsc::channel();
+/// let builder = device.subscription().subscribe(&door);
+/// let listener = builder.start_with(move |delivery: Delivery| tx.send(delivery).unwrap())?;
+/// assert_ne!(listener.dispatcher(), sigrt::sys::gettid());
+///
+/// listener.pause()?;
+/// door.post(None, b"open")?;
+/// assert!(rx.try_recv().is_err());
+/// listener.resume()?;
+/// assert_eq!(rx.recv()?.event().unwrap().payload, "open");
+///
+/// assert!(listener.failure().is_none());
+/// assert_eq!(listener.stats()?.consumed, 1);
+/// listener.pause()?;
+/// door.post(None, b"closed")?;
+/// let end = listener.shutdown()?;
+/// assert_eq!(end.rest.len() + rx.try_iter().count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Listener {
     /// Taken when dropped.
     at: Option<Place>,
@@ -415,6 +603,10 @@ impl Listener {
     }
 
     /// The thread that calls the function.
+    ///
+    /// # Examples
+    ///
+    /// See [`Listener`].
     #[must_use]
     pub fn dispatcher(&self) -> Tid {
         self.at().dispatcher.thread()
@@ -425,11 +617,19 @@ impl Listener {
     /// # Errors
     ///
     /// [`Error::Forked`], [`Error::Os`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Listener`].
     pub fn stats(&self) -> Result<Stats> {
         self.at().stats()
     }
 
     /// Why it has ended by itself, if it has: [`Error::CallbackPanicked`], or what became of the device.
+    ///
+    /// # Examples
+    ///
+    /// See [`Listener`].
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
         self.at().control.failure()
@@ -440,6 +640,10 @@ impl Listener {
     /// # Errors
     ///
     /// [`Error::Forked`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Listener`].
     pub fn pause(&self) -> Result<()> {
         self.at().pause(true)
     }
@@ -449,6 +653,10 @@ impl Listener {
     /// # Errors
     ///
     /// [`Error::Forked`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Listener`].
     pub fn resume(&self) -> Result<()> {
         self.at().pause(false)
     }
@@ -458,6 +666,10 @@ impl Listener {
     /// # Errors
     ///
     /// As there.
+    ///
+    /// # Examples
+    ///
+    /// See [`Listener`].
     pub fn shutdown(mut self) -> Result<Shutdown> {
         let stats = self.at().shut_down()?;
         let rest = self.ends.take_rest().into();
@@ -517,6 +729,10 @@ impl Deref for Stats {
 
 impl Stats {
     /// Events lost, for whatever reason.
+    ///
+    /// # Examples
+    ///
+    /// See [`Stats`].
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost_queue_full
@@ -528,10 +744,31 @@ impl Stats {
     }
 
     /// Whether every event is accounted for, as it must be at any time.
+    ///
+    /// # Examples
+    ///
+    /// See [`Stats`].
     #[must_use]
     pub fn is_balanced(&self) -> bool {
         self.posted == self.consumed + self.queued + self.lost()
     }
+}
+
+/// Subscribes a client whose registration has `signo` for its first signal.
+pub(crate) fn subscribe(client: &Client, wanted: &mut abi::Subscribe, signo: i32) -> Result<()> {
+    client.subscribe_with(wanted).map_err(|errno| match errno {
+        Errno::EINVAL => Error::Setting {
+            setting: "filter",
+            limits: "kinds below 0xfff0 in order, no bits of the value outside the mask",
+        },
+        Errno::EEXIST => Error::SubscribedTwice {
+            source_number: wanted.source,
+        },
+        Errno::ENOENT => Error::NoSuchSource {
+            name: wanted.source.to_string(),
+        },
+        other => refusal("subscribe", other, signo),
+    })
 }
 
 /// What it means that a registration or subscription was refused.

@@ -22,32 +22,71 @@ use rtnotify_core::abi;
 use rtnotify_core::plain::{Layout, Plain as _};
 
 /// Number of a thread, as `gettid` gives it.
+///
+/// # Examples
+///
+/// ```
+/// let tid: sigrt::sys::Tid = sigrt::sys::gettid();
+/// assert!(tid > 0);
+/// ```
 pub type Tid = i32;
 
 /// Signal that wakes a dispatcher and that the loopback rings where a realtime signal is refused.
 ///
 /// It is ignored by default, so a stray one harms nobody, and it is below `SIGRTMIN`, so the kernel sets its
 /// pending bit even where the limit on queued signals is used up (`signal(7)`, `kernel/signal.c`).
+///
+/// # Examples
+///
+/// ```
+/// assert!(sigrt::sys::SIGURG < sigrt::sys::sigrtmin(), "a standard signal");
+/// ```
 pub const SIGURG: i32 = libc::SIGURG;
 
 /// First realtime signal number that the C library leaves to programs.
+///
+/// # Examples
+///
+/// ```
+/// assert!(sigrt::sys::sigrtmin() > 33, "the C library keeps some");
+/// assert!(sigrt::sys::sigrtmin() < sigrt::sys::sigrtmax());
+/// ```
 #[must_use]
 pub fn sigrtmin() -> i32 {
     libc::SIGRTMIN()
 }
 
 /// Last realtime signal number.
+///
+/// # Examples
+///
+/// See [`sigrtmin`].
 #[must_use]
 pub fn sigrtmax() -> i32 {
     libc::SIGRTMAX()
 }
 
 /// A set of signals.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::sys::{SIGURG, SignalSet};
+///
+/// let set = SignalSet::of(&[SIGURG]);
+/// assert!(set.contains(SIGURG) && !set.contains(1));
+/// let all = SignalSet::asynchronous();
+/// assert!(all.contains(SIGURG) && !all.contains(11), "not SIGSEGV");
+/// ```
 #[derive(Clone, Copy)]
 pub struct SignalSet(libc::sigset_t);
 
 impl SignalSet {
     /// The set with these members; numbers that the C library keeps for itself are left out.
+    ///
+    /// # Examples
+    ///
+    /// See [`SignalSet`].
     #[must_use]
     pub fn of(signals: &[i32]) -> Self {
         let mut set = MaybeUninit::uninit();
@@ -63,6 +102,10 @@ impl SignalSet {
     }
 
     /// Everything that can be blocked, except the signals that report an error of the very instruction.
+    ///
+    /// # Examples
+    ///
+    /// See [`SignalSet`].
     #[must_use]
     pub fn asynchronous() -> Self {
         let mut set = MaybeUninit::uninit();
@@ -85,6 +128,10 @@ impl SignalSet {
     }
 
     /// Whether `signal` is a member.
+    ///
+    /// # Examples
+    ///
+    /// See [`SignalSet`].
     #[must_use]
     pub fn contains(&self, signal: i32) -> bool {
         // SAFETY: the set is initialised; a bad number is only refused.
@@ -103,6 +150,10 @@ impl std::fmt::Debug for SignalSet {
 /// The calling thread's blocked signals before a change; puts them back when dropped.
 ///
 /// It belongs to the thread that made it and cannot leave it.
+///
+/// # Examples
+///
+/// See [`block`].
 #[derive(Debug)]
 #[must_use = "the mask is restored as soon as this is dropped"]
 pub struct MaskGuard {
@@ -125,6 +176,22 @@ fn change_mask(how: i32, set: &SignalSet) -> SignalSet {
 }
 
 /// Blocks `set` in the calling thread until the guard is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::sys::{self, MaskGuard, SIGURG, SignalSet};
+///
+/// let set = SignalSet::of(&[SIGURG]);
+/// let outer: MaskGuard = sys::block(&set);
+/// assert!(sys::blocked().contains(SIGURG));
+/// let inner = sys::unblock(&set);
+/// assert!(!sys::blocked().contains(SIGURG));
+/// drop(inner);
+/// assert!(sys::blocked().contains(SIGURG));
+/// drop(outer);
+/// assert!(!sys::blocked().contains(SIGURG));
+/// ```
 pub fn block(set: &SignalSet) -> MaskGuard {
     MaskGuard {
         old: change_mask(libc::SIG_BLOCK, set),
@@ -133,6 +200,10 @@ pub fn block(set: &SignalSet) -> MaskGuard {
 }
 
 /// Unblocks `set` in the calling thread until the guard is dropped.
+///
+/// # Examples
+///
+/// See [`block`].
 pub fn unblock(set: &SignalSet) -> MaskGuard {
     MaskGuard {
         old: change_mask(libc::SIG_UNBLOCK, set),
@@ -141,12 +212,20 @@ pub fn unblock(set: &SignalSet) -> MaskGuard {
 }
 
 /// The signals that the calling thread blocks.
+///
+/// # Examples
+///
+/// See [`block`].
 #[must_use]
 pub fn blocked() -> SignalSet {
     change_mask(libc::SIG_BLOCK, &SignalSet::of(&[]))
 }
 
 /// A signal that was taken from the calling thread's queue.
+///
+/// # Examples
+///
+/// See [`take_signal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// Signal number.
@@ -194,6 +273,22 @@ const _: () = assert!(size_of::<QueuedInfo>() == size_of::<libc::siginfo_t>());
 /// # Errors
 ///
 /// `EAGAIN` (timeout), `EINTR` (a handler for another signal ran).
+///
+/// # Examples
+///
+/// ```
+/// use nix::errno::Errno;
+/// use sigrt::sys::{self, SignalSet, Taken};
+/// use std::time::Duration;
+///
+/// let signo = sys::sigrtmin();
+/// let set = SignalSet::of(&[signo]);
+/// let _mask = sys::block(&set);
+/// sys::queue_signal(sys::gettid(), signo, 7)?;
+/// assert_eq!(sys::take_signal(&set, None)?, Taken { signo, code: -1, value: 7 });
+/// assert_eq!(sys::take_signal(&set, Some(Duration::ZERO)), Err(Errno::EAGAIN));
+/// # Ok::<(), nix::errno::Errno>(())
+/// ```
 pub fn take_signal(set: &SignalSet, timeout: Option<Duration>) -> Result<Taken, Errno> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let limit = timeout.map(|t| libc::timespec {
@@ -217,6 +312,10 @@ pub fn take_signal(set: &SignalSet, timeout: Option<Duration>) -> Result<Taken, 
 /// # Errors
 ///
 /// `EAGAIN` where the limit on queued signals (`RLIMIT_SIGPENDING`) is used up, `ESRCH` for no such thread.
+///
+/// # Examples
+///
+/// See [`take_signal`].
 pub fn queue_signal(tid: Tid, signo: i32, value: u64) -> Result<(), Errno> {
     let info = QueuedInfo {
         signo,
@@ -247,6 +346,18 @@ pub fn queue_signal(tid: Tid, signo: i32, value: u64) -> Result<(), Errno> {
 /// # Errors
 ///
 /// `ESRCH` for no such thread; `EAGAIN` for a realtime signal over the limit.
+///
+/// # Examples
+///
+/// ```
+/// use nix::errno::Errno;
+/// use sigrt::sys;
+///
+/// sys::signal_thread(sys::gettid(), 0)?; // it exists
+/// sys::signal_thread(sys::gettid(), sys::SIGURG)?; // ignored by default
+/// assert_eq!(sys::signal_thread(i32::MAX, 0), Err(Errno::ESRCH));
+/// # Ok::<(), nix::errno::Errno>(())
+/// ```
 pub fn signal_thread(tid: Tid, signo: i32) -> Result<(), Errno> {
     let pid = process_id() as i32;
     // SAFETY: no memory is involved.
@@ -259,6 +370,12 @@ pub fn signal_thread(tid: Tid, signo: i32) -> Result<(), Errno> {
 ///
 /// It is kept in a page that the kernel clears in the child of a fork, however that is made (`MADV_WIPEONFORK`,
 /// `madvise(2)`).
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(sigrt::sys::process_id(), std::process::id());
+/// ```
 #[must_use]
 pub fn process_id() -> u32 {
     let Some(kept) = wiped_on_fork() else {
@@ -329,6 +446,14 @@ fn map_wiped_on_fork() -> Option<*mut AtomicU32> {
 }
 
 /// Number of the calling thread.
+///
+/// # Examples
+///
+/// ```
+/// let here = sigrt::sys::gettid();
+/// let there = std::thread::spawn(sigrt::sys::gettid).join().unwrap();
+/// assert_ne!(here, there);
+/// ```
 #[must_use]
 pub fn gettid() -> Tid {
     // SAFETY: no memory is involved and the call cannot fail.
@@ -362,6 +487,16 @@ pub fn announce_readiness(fd: BorrowedFd<'_>, signo: i32) -> Result<(), Errno> {
 }
 
 /// Whether the process has neither a handler for `signo` nor ignores it.
+///
+/// # Examples
+///
+/// ```
+/// let signo = sigrt::sys::sigrtmax();
+/// assert!(sigrt::sys::has_default_action(signo));
+/// let _signals = sigrt::realtime::Signals::start(&[signo])?;
+/// assert!(!sigrt::sys::has_default_action(signo), "handled");
+/// # Ok::<(), sigrt::Error>(())
+/// ```
 #[must_use]
 pub fn has_default_action(signo: i32) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
@@ -377,6 +512,24 @@ pub fn has_default_action(signo: i32) -> bool {
 /// # Errors
 ///
 /// `EINVAL` on an older kernel, `ESRCH` for no such thread.
+///
+/// # Examples
+///
+/// ```
+/// use nix::errno::Errno;
+/// use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+/// use sigrt::sys;
+/// use std::os::fd::AsFd;
+///
+/// match sys::thread_descriptor(sys::gettid()) {
+///     Ok(thread) => {
+///         let mut fds = [PollFd::new(thread.as_fd(), PollFlags::POLLIN)];
+///         assert_eq!(poll(&mut fds, PollTimeout::ZERO)?, 0, "this thread has not exited");
+///     }
+///     Err(errno) => assert_eq!(errno, Errno::EINVAL, "a kernel before 6.9"),
+/// }
+/// # Ok::<(), nix::errno::Errno>(())
+/// ```
 pub fn thread_descriptor(tid: Tid) -> Result<OwnedFd, Errno> {
     // PIDFD_THREAD is O_EXCL, see pidfd_open(2).
     // SAFETY: no memory is involved.
@@ -622,6 +775,10 @@ const PAGE: usize = 4096;
 /// # Invariants
 ///
 /// A mapped one starts at `start`, is readable for `mapped` bytes, and is unmapped exactly once.
+///
+/// # Examples
+///
+/// See [`crate::LazyPayload::map`].
 #[derive(Debug)]
 pub struct Mapping {
     start: *const u8,

@@ -47,9 +47,37 @@ use crate::delivery::Delivery;
 use crate::device::{SourceInfo, SourceType};
 
 /// The version of the format that [`Writer`] writes, and the newest that [`Reader`] understands.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::trace::{Reader, VERSION, Writer};
+///
+/// let bytes = Writer::new(Vec::new())?.finish()?;
+/// assert_eq!(Reader::new(&bytes[..])?.version(), VERSION);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub const VERSION: u16 = 1;
 
 /// One thing that a trace says.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::trace::{Entry, Reader, Writer};
+///
+/// let mut writer = Writer::new(Vec::new())?;
+/// writer.meta("place", "hall")?;
+/// let bytes = writer.finish()?;
+/// for entry in Reader::new(&bytes[..])? {
+///     match entry? {
+///         Entry::Meta { key, value } => assert_eq!((&*key, &*value), ("place", "hall")),
+///         Entry::End(totals) => assert_eq!(totals.deliveries(), 0),
+///         other => panic!("{other:?}"),
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Entry {
@@ -69,6 +97,20 @@ pub enum Entry {
 }
 
 /// A source as it was when the recording was made.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::trace::Source;
+/// use sigrt::{Device, SourceOptions};
+///
+/// let device = Device::loopback();
+/// let door = device.create_source(SourceOptions::new("door"))?;
+/// let source = Source::from(&device.sources()?[0]);
+/// assert_eq!((source.number, &*source.name), (door.number(), "door"));
+/// assert_eq!((source.max_payload, source.period), (4096, None));
+/// # Ok::<(), sigrt::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The number by which deliveries name it.
@@ -117,6 +159,10 @@ pub struct Totals {
 
 impl Totals {
     /// Entries of kind [`Entry::Delivery`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Totals`].
     #[must_use]
     pub fn deliveries(&self) -> u64 {
         self.events + self.gaps + self.gone
@@ -150,6 +196,16 @@ impl Totals {
 }
 
 /// What is wrong with a trace.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::trace::{Reader, TraceError};
+///
+/// assert!(matches!(Reader::new(&b"#!/bin/sh"[..]), Err(TraceError::NotATrace)));
+/// let error = Reader::new(&b""[..]).unwrap_err();
+/// println!("{error}");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TraceError {

@@ -92,6 +92,18 @@ impl Source {
     /// # Errors
     ///
     /// As [`Source::post`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let door = device.create_source(SourceOptions::new("door"))?;
+    /// # let subscription = device.subscription().subscribe(&door).start()?;
+    /// door.post_value(None, &[1_u16, 2, 3])?;
+    /// assert_eq!(subscription.recv()?.event().unwrap().payload_to::<[u16; 3]>()?, [1, 2, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn post_value<T>(&self, value: Option<u64>, payload: &T) -> Result<()>
     where
         T: IntoBytes + Immutable + ?Sized,

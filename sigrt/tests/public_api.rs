@@ -7,47 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use quote::ToTokens;
-use syn::{
-    Attribute, Fields, ImplItem, Item, ItemImpl, ItemMod, TraitItem, Type, UseTree, Visibility,
-};
+mod interface;
 
-const CRATE: &str = env!("CARGO_MANIFEST_DIR");
-
-/// Tokens as one would write them, nearly.
-fn text(tokens: impl ToTokens) -> String {
-    let mut text = tokens.to_token_stream().to_string();
-    for (from, to) in [
-        (" :: ", "::"),
-        (":: ", "::"),
-        (" ::", "::"),
-        (" < ", "<"),
-        (" > ", "> "),
-        (" >", ">"),
-        ("< ", "<"),
-        ("& ", "&"),
-        (" ,", ","),
-        (" (", "("),
-        ("( ", "("),
-        (" )", ")"),
-        (" : ", ": "),
-        (" ;", ";"),
-        ("> (", ">("),
-        (" '", " '"),
-        ("- >", "->"),
-        ("->", "-> "),
-        ("  ", " "),
-    ] {
-        text = text.replace(from, to);
-    }
-    text.trim().to_owned()
-}
-
-fn is_public(visibility: &Visibility) -> bool {
-    matches!(visibility, Visibility::Public(_))
-}
+use interface::{CRATE, Reached, is_for_tests, is_public, modules, named, reachable, text};
+use syn::{Attribute, Fields, ImplItem, Item, ItemImpl, TraitItem};
 
 /// The attributes that are part of a promise.
 fn promises(attributes: &[Attribute]) -> String {
@@ -60,81 +25,6 @@ fn promises(attributes: &[Attribute]) -> String {
         })
         .map(|a| format!("{} ", text(a)))
         .collect()
-}
-
-fn is_for_tests(attributes: &[Attribute]) -> bool {
-    attributes
-        .iter()
-        .any(|a| a.path().is_ident("cfg") && text(a).contains("test"))
-}
-
-/// One source file, or a module in one.
-struct Module {
-    /// Where it can be reached, or nothing.
-    public: Option<String>,
-    name: String,
-    items: Vec<Item>,
-}
-
-fn read(path: &Path) -> Vec<Item> {
-    let source = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    syn::parse_file(&source)
-        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-        .items
-}
-
-/// Collects a module and all below it; `directory` is where its children's files are.
-fn collect(
-    items: Vec<Item>,
-    name: &str,
-    public: Option<String>,
-    directory: &Path,
-    all: &mut Vec<Module>,
-) {
-    for item in &items {
-        let Item::Mod(ItemMod {
-            attrs,
-            vis,
-            ident,
-            content,
-            ..
-        }) = item
-        else {
-            continue;
-        };
-        if is_for_tests(attrs) {
-            continue;
-        }
-        let child = ident.to_string();
-        let reached = public
-            .as_ref()
-            .filter(|_| is_public(vis))
-            .map(|p| format!("{p}::{child}"));
-        let below = directory.join(&child);
-        let inner = if let Some((_, items)) = content {
-            items.clone()
-        } else {
-            let files: [PathBuf; 2] = [directory.join(format!("{child}.rs")), below.join("mod.rs")];
-            read(files.iter().find(|f| f.is_file()).unwrap())
-        };
-        collect(inner, &child, reached, &below, all);
-    }
-    all.push(Module {
-        public,
-        name: name.to_owned(),
-        items,
-    });
-}
-
-fn uses(tree: &UseTree, from: &str, found: &mut Vec<(String, String)>) {
-    match tree {
-        UseTree::Path(path) if from.is_empty() => uses(&path.tree, &path.ident.to_string(), found),
-        UseTree::Path(path) => uses(&path.tree, &format!("{from}::{}", path.ident), found),
-        UseTree::Name(name) => found.push((from.to_owned(), name.ident.to_string())),
-        UseTree::Rename(name) => found.push((from.to_owned(), name.ident.to_string())),
-        UseTree::Group(group) => group.items.iter().for_each(|tree| uses(tree, from, found)),
-        UseTree::Glob(_) => panic!("a glob hides what is promised"),
-    }
 }
 
 fn fields(path: &str, all: &Fields, within_enum: bool, lines: &mut BTreeSet<String>) {
@@ -203,31 +93,13 @@ fn list(item: &Item, path: &str, lines: &mut BTreeSet<String>) {
     }
 }
 
-/// Name and visibility of what can be used from elsewhere.
-fn named(item: &Item) -> Option<(String, &Visibility)> {
-    Some(match item {
-        Item::Struct(i) => (i.ident.to_string(), &i.vis),
-        Item::Enum(i) => (i.ident.to_string(), &i.vis),
-        Item::Fn(i) => (i.sig.ident.to_string(), &i.vis),
-        Item::Const(i) => (i.ident.to_string(), &i.vis),
-        Item::Type(i) => (i.ident.to_string(), &i.vis),
-        Item::Trait(i) => (i.ident.to_string(), &i.vis),
-        _ => return None,
-    })
-}
-
 fn implementation(
     i: &ItemImpl,
     module: &str,
     paths: &BTreeMap<(String, String), String>,
     lines: &mut BTreeSet<String>,
 ) {
-    let mut of = &*i.self_ty;
-    if let Type::Reference(reference) = of {
-        of = &reference.elem;
-    }
-    let Type::Path(of) = of else { return };
-    let Some(last) = of.path.segments.last() else {
+    let Some(last) = interface::implementer(i) else {
         return;
     };
     // In its own module, or the only one of that name that can be reached.
@@ -278,59 +150,23 @@ fn implementation(
 }
 
 fn listing() -> String {
-    let source = Path::new(CRATE).join("src");
-    let mut modules = Vec::new();
-    collect(
-        read(&source.join("lib.rs")),
-        "sigrt",
-        Some("sigrt".to_owned()),
-        &source,
-        &mut modules,
-    );
+    let modules = modules();
     let mut lines = BTreeSet::new();
     // Where each type can be reached, by its module and name.
     let mut paths = BTreeMap::new();
-    for module in &modules {
-        let Some(public) = &module.public else {
-            continue;
-        };
+    for public in modules.iter().filter_map(|m| m.public.as_ref()) {
         lines.insert(format!("mod {public}"));
-        for item in &module.items {
-            if let Some((name, visibility)) = named(item)
-                && is_public(visibility)
-            {
-                list(item, public, &mut lines);
-                paths.insert(
-                    (module.name.clone(), name.clone()),
-                    format!("{public}::{name}"),
-                );
-            }
-            let Item::Use(reexport) = item else { continue };
-            if !is_public(&reexport.vis) {
-                continue;
-            }
-            let mut found = Vec::new();
-            uses(&reexport.tree, "", &mut found);
-            for (from, name) in found {
-                let last = from.rsplit("::").next().unwrap_or_default();
-                // One that another module of the same name, or one below it, defines.
-                let home = modules.iter().find_map(|m| {
-                    let item = m
-                        .items
-                        .iter()
-                        .find(|i| named(i).is_some_and(|(n, v)| n == name && is_public(v)))?;
-                    (m.name == last || from == "streams").then_some((m, item))
-                });
-                match home {
-                    Some((home, item)) => {
-                        list(item, public, &mut lines);
-                        paths.insert(
-                            (home.name.clone(), name.clone()),
-                            format!("{public}::{name}"),
-                        );
-                    }
-                    None => drop(lines.insert(format!("use {public}::{name} = {from}::{name}"))),
+    }
+    for reached in reachable(&modules) {
+        match reached {
+            Reached::Item { at, home, item } => {
+                list(item, at, &mut lines);
+                if let Some((name, _)) = named(item) {
+                    paths.insert((home.name.clone(), name.clone()), format!("{at}::{name}"));
                 }
+            }
+            Reached::Foreign { at, from, name } => {
+                lines.insert(format!("use {at}::{name} = {from}::{name}"));
             }
         }
     }

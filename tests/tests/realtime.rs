@@ -340,6 +340,28 @@ fn stream_select_and_iterator_agree() {
     });
 }
 
+/// A stream over a channel without room still gets what comes while it sleeps.
+#[test]
+fn rendezvous_with_a_stream() {
+    check("rendezvous_with_a_stream", |_| {
+        let mut signals = Signals::builder()
+            .signal(signo(1))
+            .capacity(0)
+            .start()
+            .unwrap();
+        let thread = signals.thread();
+        for n in 0..50 {
+            let sender = thread::spawn(move || {
+                realtime::send_to_thread(me(), thread, signo(1), n).unwrap();
+            });
+            let next = futures_lite::StreamExt::next(&mut signals);
+            let signal = futures_lite::future::block_on(next).unwrap();
+            assert_eq!(signal.value(), Some(n));
+            sender.join().unwrap();
+        }
+    });
+}
+
 #[test]
 fn numbers_are_not_shared() {
     check("numbers_are_not_shared", |_| {

@@ -15,9 +15,9 @@ use rtnotify_tests::harness::{PATIENCE, eventually, isolated_in, unique};
 use rtnotify_tests::ledger::{Ledger, payload};
 use rtnotify_tests::raw;
 use sigrt::{
-    AsyncIoStream, Delivery, Device, Dispatcher, Event, Listener, MappedSubscription, Mode,
-    PolledSubscription, Source, SourceOptions, Stats, Subscription, SubscriptionBuilder,
-    TokioStream,
+    AsyncIoStream, Delivery, Device, Dispatcher, Error, Event, Filter, Listener,
+    MappedSubscription, Mode, PolledSubscription, Source, SourceOptions, Stats, Subscription,
+    SubscriptionBuilder, TokioStream,
 };
 
 fn check(name: &str, test: fn(&Device)) {
@@ -209,6 +209,64 @@ fn every_way_gives_the_same() {
             }
         }
         assert_eq!(reference.unwrap()[40], "41: gone after 40");
+    });
+}
+
+/// However it is started, an impossible filter is called one.
+#[test]
+fn impossible_filters_are_refused() {
+    check("impossible_filters_are_refused", |device| {
+        let source = source(device);
+        let reversed = std::ops::RangeInclusive::new(7, 3);
+        for filter in [
+            Filter::kinds(reversed),
+            Filter::kinds(0xfff0..=u16::MAX),
+            Filter::kinds(0..=1).value(1, 2),
+        ] {
+            let builder = || device.subscription().subscribe_filtered(&source, filter);
+            for refused in [
+                builder().start().map(drop),
+                builder().handler().start().map(drop),
+                builder().start_with(drop).map(drop),
+                builder().start_polled().map(drop),
+                builder().start_mapped().map(drop),
+            ] {
+                let error = refused.unwrap_err();
+                let filter = matches!(
+                    error,
+                    Error::Setting {
+                        setting: "filter",
+                        ..
+                    }
+                );
+                assert!(filter, "{error}");
+            }
+        }
+    });
+}
+
+/// A channel with the least room, which is 1 even if 0 is asked for, loses nothing and keeps nobody waiting.
+#[test]
+fn little_room_is_enough() {
+    check("little_room_is_enough", |device| {
+        for (way, room) in WAYS.into_iter().flat_map(|way| [(way, 0), (way, 1)]) {
+            let source = source(device);
+            let builder = device.subscription().channel_capacity(room);
+            let mut receiver = Receiver::start(way, builder.subscribe(&source));
+            for n in 0..20 {
+                source.post(Some(n), b"").unwrap();
+            }
+            for n in 0..20 {
+                let event = receiver.next().event().unwrap();
+                assert_eq!(event.value, Some(n), "{way:?} {room}");
+            }
+            if let Receiver::Channel(subscription) = &receiver {
+                source.post(Some(20), b"").unwrap();
+                eventually("it can be had without waiting", || {
+                    subscription.try_recv().is_ok()
+                });
+            }
+        }
     });
 }
 

@@ -179,6 +179,20 @@ fn lanes_overflow_by_themselves() {
             long.subscribe_at(1, &log).start(),
             Err(Error::Setting { .. })
         ));
+        // What is wrong is named.
+        let builder = || device.subscription().subscribe(&alarm);
+        for (builder, wrong) in [
+            (builder().queue_len(70_000), "queue length"),
+            (
+                builder().queue_len(1).overflow(Overflow::DropOldest),
+                "queue length",
+            ),
+            (builder().quota(1 << 40), "quota"),
+            (builder().window(257), "window"),
+        ] {
+            let error = builder.start().unwrap_err().to_string();
+            assert!(error.starts_with(wrong), "{error}");
+        }
     });
 }
 
@@ -452,6 +466,13 @@ fn lazy_payloads_stay_until_wanted() {
             let got = event.payload.peek(3, &mut part).unwrap();
             assert_eq!(part[..got], wanted[3.min(len)..10.min(len)]);
             assert_eq!(event.payload.peek(len + 1, &mut part).unwrap(), 0);
+            for beyond in [usize::MAX, usize::MAX - 20, 1 << 21] {
+                match event.payload.peek(beyond, &mut part) {
+                    // What is here already has an end like any other bytes.
+                    Ok(got) => assert_eq!((got, event.payload.handle()), (0, None)),
+                    Err(error) => assert!(matches!(error, Error::Setting { .. }), "{error}"),
+                }
+            }
             match n {
                 3 => event.payload.forget(),
                 4 => assert_eq!(event.payload.map().unwrap()[..], wanted),

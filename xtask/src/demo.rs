@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the example of `sigrt`, here or in the guest.
+//! `cargo xtask demo`: the program in `tests/demo`, here or in the guest.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -14,20 +14,14 @@ use crate::run::run;
 use crate::test::cargo;
 use crate::vm::{self, Machine, Outcome, Output, Stream};
 
+/// A package of its own, so that nothing is built that it does not need.
+const PACKAGE: &str = "rtnotify-demo";
+
 /// Runs the demo; the exit status.
 pub(crate) fn command(in_vm: bool, source: Option<&Path>, arguments: &[OsString]) -> Result<u8> {
     if !in_vm {
         let mut command = cargo();
-        command.args([
-            "run",
-            "--release",
-            "--quiet",
-            "-p",
-            "sigrt",
-            "--example",
-            "demo",
-            "--",
-        ]);
+        command.args(["run", "--release", "--quiet", "-p", PACKAGE, "--"]);
         let status = command.args(arguments).status()?;
         return Ok(status
             .code()
@@ -48,16 +42,8 @@ pub(crate) fn in_guest(
     modules: &[PathBuf],
     arguments: &[OsString],
 ) -> Result<Outcome> {
-    run(cargo().args([
-        "build",
-        "--release",
-        "--quiet",
-        "-p",
-        "sigrt",
-        "--example",
-        "demo",
-    ]))?;
-    let program = paths::target().join("release/examples/demo");
+    run(cargo().args(["build", "--release", "--quiet", "-p", PACKAGE]))?;
+    let program = paths::target().join("release").join(PACKAGE);
     let mut argv: Vec<OsString> = vec![program.into()];
     if arguments.is_empty() {
         argv.extend(["--device", "/dev/rtnotify", "--edu", "100"].map(OsString::from));

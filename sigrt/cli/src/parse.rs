@@ -80,6 +80,9 @@ pub(crate) fn kinds(text: &str) -> Result<RangeInclusive<u16>, String> {
     if first > last {
         return Err(format!("{first} comes after {last}"));
     }
+    if first >= sigrt::abi::FIRST_RESERVED_KIND {
+        return Err("0xfff0 and above are taken for gaps and ends of sources".to_owned());
+    }
     Ok(first..=last)
 }
 
@@ -177,6 +180,7 @@ mod tests {
         assert_eq!(kinds("3..0x10"), Ok(3..=16));
         assert_eq!(kinds("3..=4"), Ok(3..=4));
         assert!(kinds("4..3").is_err() && kinds("70000").is_err() && kinds("..").is_err());
+        assert!(kinds("0xfff0").is_err() && kinds("0..0xffff").is_ok());
         let some = Bits {
             mask: 0xff,
             wanted: 1,

@@ -66,6 +66,35 @@ fn renamed(text: &str) -> Result<(String, String), String> {
     Ok((from.to_owned(), to.to_owned()))
 }
 
+/// What is wrong: how much, and the first of it, for a damaged trace can be as long as it likes.
+#[derive(Default)]
+struct Complaints {
+    count: u64,
+    first: Vec<String>,
+}
+
+impl Complaints {
+    /// So many are kept.
+    const KEPT: usize = 10;
+
+    fn add(&mut self, text: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.first.len() < Self::KEPT {
+            self.first.push(text());
+        }
+    }
+
+    fn print(&self, about: &str) {
+        for text in &self.first {
+            show::complaint(&format!("{about}: {text}"));
+        }
+        let more = self.count - self.first.len() as u64;
+        if more > 0 {
+            show::complaint(&format!("{about}: and {more} more"));
+        }
+    }
+}
+
 /// What a trace holds, and what is wrong with it.
 #[derive(Default)]
 struct Survey {
@@ -75,7 +104,7 @@ struct Survey {
     totals: Totals,
     /// Times of the first and the last event.
     span: Option<(Duration, Duration)>,
-    wrong: Vec<String>,
+    wrong: Complaints,
 }
 
 fn reader(arguments: &Arguments) -> Result<Reader<BufReader<File>>> {
@@ -96,7 +125,7 @@ fn survey(arguments: &Arguments) -> Result<Survey> {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                survey.wrong.push(error.to_string());
+                survey.wrong.add(|| error.to_string());
                 // What follows a damaged frame is not in sequence.
                 last.clear();
                 continue;
@@ -108,8 +137,9 @@ fn survey(arguments: &Arguments) -> Result<Survey> {
             Entry::Delivery(delivery) => {
                 let source = delivery.source();
                 if survey.sources.iter().all(|s| s.number != source) {
-                    let text = format!("a delivery from source {source}, which is not described");
-                    survey.wrong.push(text);
+                    survey
+                        .wrong
+                        .add(|| format!("a delivery from source {source}, which is not described"));
                 }
                 let (first, until) = match &delivery {
                     Delivery::Event(event) => {
@@ -124,9 +154,9 @@ fn survey(arguments: &Arguments) -> Result<Survey> {
                 if let Some(&before) = last.get(&source)
                     && first <= before
                 {
-                    survey.wrong.push(format!(
-                        "source {source}: after number {before} comes {first}"
-                    ));
+                    survey
+                        .wrong
+                        .add(|| format!("source {source}: after number {before} comes {first}"));
                 }
                 last.insert(source, until);
             }
@@ -160,17 +190,9 @@ impl Survey {
             "lost": self.totals.lost,
             "gone": self.totals.gone,
             "seconds": self.length().as_secs_f64(),
-            "damage": self.wrong,
+            "damage": self.wrong.first,
+            "damage_count": self.wrong.count,
         })
-    }
-
-    fn complain(&self, arguments: &Arguments) {
-        for text in self.wrong.iter().take(10) {
-            show::complaint(&format!("{}: {text}", arguments.file.display()));
-        }
-        if self.wrong.len() > 10 {
-            show::complaint(&format!("and {} more", self.wrong.len() - 10));
-        }
     }
 
     fn print(&self) -> Result<()> {
@@ -194,8 +216,8 @@ impl Survey {
 
 pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<bool> {
     let survey = survey(arguments)?;
-    survey.complain(arguments);
-    let intact = survey.wrong.is_empty();
+    survey.wrong.print(&arguments.file.display().to_string());
+    let intact = survey.wrong.count == 0;
     if arguments.verify {
         if global.json {
             show::json(&survey.as_json(arguments))?;
@@ -218,23 +240,20 @@ pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<bool> {
     }
     stage.settle()?;
     let elapsed = started.elapsed();
-    for text in stage.wrong.iter().take(10) {
-        show::complaint(text);
-    }
+    stage.wrong.print("not as recorded");
     if global.json {
         let mut account = survey.as_json(arguments);
         account["rounds"] = rounds.into();
         account["posted"] = stage.posted.into();
         account["received"] = stage.listener.is_some().then_some(stage.received).into();
-        account["differences"] = stage.wrong.len().into();
+        account["differences"] = stage.wrong.count.into();
         account["took_seconds"] = elapsed.as_secs_f64().into();
         show::json(&account)?;
     } else {
         let compared = match stage.listener {
             Some(_) => format!(
                 ", {} received, {} differences",
-                stage.received,
-                stage.wrong.len()
+                stage.received, stage.wrong.count
             ),
             None => String::new(),
         };
@@ -245,7 +264,7 @@ pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<bool> {
             survey.totals.lost
         ))?;
     }
-    Ok(intact && stage.wrong.is_empty())
+    Ok(intact && stage.wrong.count == 0)
 }
 
 /// Bytes of payload that the device queues for us.
@@ -263,7 +282,7 @@ struct Stage {
     bytes: usize,
     posted: u64,
     received: u64,
-    wrong: Vec<String>,
+    wrong: Complaints,
 }
 
 impl Stage {
@@ -309,7 +328,7 @@ impl Stage {
             bytes: 0,
             posted: 0,
             received: 0,
-            wrong: Vec::new(),
+            wrong: Complaints::default(),
         })
     }
 
@@ -418,7 +437,7 @@ impl Stage {
             };
             if !same {
                 self.wrong
-                    .push(format!("{posted:?} was posted, {delivery:?} arrived"));
+                    .add(|| format!("{posted:?} was posted, {delivery:?} arrived"));
             }
         }
         Ok(())

@@ -45,7 +45,7 @@ pub(crate) struct Selection {
     )]
     overflow: OverflowName,
     /// Events that the device queues at most before it counts them as lost.
-    #[arg(long, value_name = "EVENTS", default_value_t = 1024)]
+    #[arg(long, value_name = "EVENTS", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     queue: u32,
     /// Bytes of payload that the device queues at most.
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]

@@ -44,7 +44,7 @@ With --json the account is one object; `discrepancies` is 0 if and only if the s
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Events, all producers together.
-    #[arg(long, short = 'n', default_value_t = 1_000_000)]
+    #[arg(long, short = 'n', default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     events: u64,
     /// Stop posting after so long, whatever --events says.
     #[arg(long = "for", value_name = "TIME", value_parser = parse::duration)]
@@ -294,7 +294,7 @@ fn run(
 /// Shows progress until all is done, or stops the producers at Ctrl-C or when the time is up.
 fn watch(plan: &Plan<'_>, interrupted: &Receiver<()>, done: impl Fn() -> bool) {
     let readers = plan.progress.len() as u64;
-    let expected = plan.arguments.events * readers;
+    let expected = plan.arguments.events.saturating_mul(readers);
     let bar = ProgressBar::new(expected);
     let template = "{wide_bar} {human_pos} of {human_len} ({per_sec}, {eta} left)";
     if let Ok(style) = ProgressStyle::with_template(template) {

@@ -295,3 +295,36 @@ fn the_device_is_named_by_option_or_environment() {
     overruled.env("RTNOTIFY_DEVICE", "/no/such/device");
     assert!(finish(spawn(&mut overruled)).status.success());
 }
+
+/// What `docs/cli.md` shows of `doctor` and `top` is what they show today, but for the figures.
+#[test]
+fn captures_are_of_today() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let capture = |command: &str| {
+        let start = format!("```text\n$ {command}\n");
+        let (_, rest) = page.split_once(&start).expect("a capture of it");
+        rest.split_once("```").unwrap().0.to_owned()
+    };
+    let checks: Vec<_> = values(&rtnotify("doctor --json"))
+        .iter()
+        .map(|check| check["check"].as_str().unwrap().to_owned())
+        .collect();
+    let shown: Vec<_> = capture("rtnotify doctor")
+        .lines()
+        .filter(|line| !line.starts_with(' '))
+        .map(|line| line[5..25].trim().to_owned())
+        .collect();
+    assert_eq!(shown, checks);
+
+    let frame = out(&rtnotify("top --demo --once --interval 100ms"));
+    // Frames, heads and keys: what has no figures in it.
+    let form = |text: &str| -> Vec<String> {
+        text.lines()
+            .filter(|line| !line.starts_with("rtnotify top"))
+            .filter(|line| line.contains("name ") || !line.starts_with('│'))
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(form(&capture("rtnotify top --demo --once")), form(&frame));
+}

@@ -150,3 +150,33 @@ fn stress_shows_progress_on_a_terminal_only() {
     assert!(shown.contains("of 300,000"), "{shown:?}");
     assert!(shown.contains(", 0 discrepancies"), "{shown:?}");
 }
+
+/// More events than can ever be posted: time ends it.
+#[test]
+fn time_ends_what_is_endless() {
+    let output = rtnotify(&format!(
+        "stress --device loopback --events {} --for 50ms --subscribers 2 --producers 2 --json",
+        u64::MAX
+    ));
+    assert!(output.status.success(), "{}", err(&output));
+    let account = &values(&output)[0];
+    assert!(account["posted"].as_u64().unwrap() > 0, "{account}");
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    for arguments in [
+        "stress --events 0",
+        "watch --demo --queue 0",
+        "watch --demo --queue 65537",
+        "watch --demo --kind 0xfff0",
+    ] {
+        let output = rtnotify(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments}: {}",
+            err(&output)
+        );
+    }
+}

@@ -203,3 +203,29 @@ fn damage_is_found_and_the_rest_is_kept() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(values(&output)[0]["received"], all - 1);
 }
+
+/// However much is wrong with a trace, only the first of it is shown; all of it is counted.
+#[test]
+fn complaints_are_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("undescribed.rtn");
+    let device = sigrt::Device::loopback();
+    let source = device
+        .create_source(sigrt::SourceOptions::new("door"))
+        .unwrap();
+    let events = device.subscription().subscribe(&source).start().unwrap();
+    let mut writer = sigrt::trace::Writer::new(fs::File::create(&path).unwrap()).unwrap();
+    for _ in 0..500 {
+        source.post(None, b"").unwrap();
+        writer.delivery(&events.recv().unwrap()).unwrap();
+    }
+    writer.finish().unwrap();
+    let output = rtnotify(&format!("replay {} --verify --json", path.display()));
+    assert_eq!(output.status.code(), Some(1));
+    let account = &values(&output)[0];
+    assert_eq!(account["damage_count"], 500);
+    assert_eq!(account["damage"].as_array().unwrap().len(), 10);
+    let text = err(&output);
+    assert_eq!(text.lines().count(), 11, "{text}");
+    assert!(text.trim_end().ends_with("and 490 more"), "{text}");
+}

@@ -57,6 +57,22 @@ const MAX_SOURCES: usize = 1024;
 const MAX_SUBSCRIBERS: usize = 64;
 
 /// The device, in the process.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::client::{Access, Client};
+/// use sigrt::loopback::Broker;
+/// use sigrt::{Device, SourceOptions};
+///
+/// let broker = Broker::new();
+/// let device = Device::with_broker(broker.clone());
+/// let _door = device.create_source(SourceOptions::new("door"))?;
+/// // Others reach the same sources at their own level.
+/// let client = Client::loopback(&broker, Access::Read, false)?;
+/// assert_eq!(client.sources()?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Broker {
     shared: Arc<Shared>,
@@ -70,6 +86,10 @@ impl Default for Broker {
 
 impl Broker {
     /// A broker without sources or clients.
+    ///
+    /// # Examples
+    ///
+    /// See [`Broker`].
     #[must_use]
     pub fn new() -> Self {
         Self {

@@ -49,6 +49,10 @@ impl<R: Read> Reader<R> {
     ///
     /// [`TraceError::NotATrace`], [`TraceError::Head`], [`TraceError::Version`], [`TraceError::Truncated`],
     /// [`TraceError::Io`].
+    ///
+    /// # Examples
+    ///
+    /// See [`Reader`].
     pub fn new(mut from: R) -> Result<Self, TraceError> {
         let mut head = [0; frame::HEAD];
         let got = fill(&mut from, &mut head)?;
@@ -81,12 +85,20 @@ impl<R: Read> Reader<R> {
     }
 
     /// The version of the format that the trace was written in.
+    ///
+    /// # Examples
+    ///
+    /// See [`crate::trace::VERSION`].
     #[must_use]
     pub fn version(&self) -> u16 {
         self.version
     }
 
     /// What has been read so far.
+    ///
+    /// # Examples
+    ///
+    /// See [`crate::trace::Writer`].
     #[must_use]
     pub fn totals(&self) -> Totals {
         self.totals

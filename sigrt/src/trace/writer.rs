@@ -11,6 +11,31 @@ use crate::delivery::Delivery;
 /// is intact up to there, whatever happens to the writer.
 ///
 /// A writer that is dropped rather than finished leaves a trace whose end is missing, which readers report.
+///
+/// # Examples
+///
+/// ```
+/// use sigrt::trace::{Reader, Source, Writer};
+/// use sigrt::{Device, SourceOptions};
+///
+/// let device = Device::loopback();
+/// let door = device.create_source(SourceOptions::new("door"))?;
+/// let doors = device.subscription().subscribe(&door).start()?;
+/// door.post(None, b"open")?;
+///
+/// let mut writer = Writer::new(Vec::new())?;
+/// writer.meta("recorded by", "an example")?;
+/// writer.source(&Source::from(&device.sources()?[0]))?;
+/// writer.delivery(&doors.recv()?)?;
+/// writer.flush()?;
+/// assert_eq!(writer.totals().events, 1);
+/// let bytes = writer.finish()?;
+///
+/// let mut reader = Reader::new(&bytes[..])?;
+/// assert_eq!(reader.by_ref().count(), 4, "the end is an entry as well");
+/// assert_eq!(reader.totals().events, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Writer<W: Write> {
     out: W,
@@ -25,6 +50,10 @@ impl<W: Write> Writer<W> {
     /// # Errors
     ///
     /// Those of `out`.
+    ///
+    /// # Examples
+    ///
+    /// See [`Writer`].
     pub fn new(mut out: W) -> io::Result<Self> {
         out.write_all(&frame::head())?;
         Ok(Self {
@@ -40,6 +69,10 @@ impl<W: Write> Writer<W> {
     ///
     /// Those of what is written to; [`io::ErrorKind::InvalidInput`] for a key of more than 65535 bytes or a value
     /// of more than 2 MiB.
+    ///
+    /// # Examples
+    ///
+    /// See [`Writer`].
     pub fn meta(&mut self, key: &str, value: &str) -> io::Result<()> {
         self.frame(frame::META, frame::meta(key, value))
     }
@@ -49,6 +82,10 @@ impl<W: Write> Writer<W> {
     /// # Errors
     ///
     /// Those of what is written to; [`io::ErrorKind::InvalidInput`] for a name of more than 2 MiB.
+    ///
+    /// # Examples
+    ///
+    /// See [`Writer`].
     pub fn source(&mut self, source: &Source) -> io::Result<()> {
         self.frame(frame::SOURCE, frame::source(source))
     }
@@ -58,6 +95,10 @@ impl<W: Write> Writer<W> {
     /// # Errors
     ///
     /// Those of what is written to; [`io::ErrorKind::InvalidInput`] for a payload longer than any source's.
+    ///
+    /// # Examples
+    ///
+    /// See [`Writer`].
     pub fn delivery(&mut self, delivery: &Delivery) -> io::Result<()> {
         let mut body = std::mem::take(&mut self.buffer);
         // The head goes before what is not known yet.
@@ -91,6 +132,10 @@ impl<W: Write> Writer<W> {
     }
 
     /// What has been written so far.
+    ///
+    /// # Examples
+    ///
+    /// See [`Writer`].
     #[must_use]
     pub fn totals(&self) -> Totals {
         self.totals
@@ -101,6 +146,10 @@ impl<W: Write> Writer<W> {
     /// # Errors
     ///
     /// Those of what is written to.
+    ///
+    /// # Examples
+    ///
+    /// See [`Writer`].
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
@@ -110,6 +159,10 @@ impl<W: Write> Writer<W> {
     /// # Errors
     ///
     /// Those of what is written to.
+    ///
+    /// # Examples
+    ///
+    /// See [`Writer`].
     pub fn finish(mut self) -> io::Result<W> {
         self.frame(frame::END, Some(frame::end(&self.totals)))?;
         self.out.flush()?;

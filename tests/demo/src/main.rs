@@ -8,7 +8,7 @@
 //! With `--edu N` it also has the edu device compute N factorials, one interrupt each, and checks them.
 //!
 //! ```text
-//! demo [--events N] [--device auto|loopback|PATH] [--mode per-event|window|coalesced] [--edu N]
+//! cargo xtask demo -- [--events N] [--device auto|loopback|PATH] [--mode per-event|window|coalesced] [--edu N]
 //! ```
 
 use std::error::Error;
@@ -226,7 +226,7 @@ fn consume(
                     progress(verified);
                 }
                 Delivery::Gap(gap) => return Err(gap.to_string().into()),
-                    Delivery::Gone(gone) => return Err(gone.to_string().into()),
+                Delivery::Gone(gone) => return Err(gone.to_string().into()),
             },
             recv(ticker) -> _ => println!("demo: {verified} of {events}"),
             recv(after(PATIENCE)) -> _ => {
