@@ -22,6 +22,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use rtnotify_core::abi;
 
+use crate::broker;
 use crate::loopback::{Broker, Connection};
 use crate::ring::Ring;
 use crate::sys;
@@ -71,6 +72,7 @@ pub struct Client {
 enum End {
     Kernel(File),
     Loopback(Connection),
+    Served(broker::Connection),
 }
 
 impl Client {
@@ -96,6 +98,19 @@ impl Client {
         })
     }
 
+    /// Connects to the broker that listens at `path`, with the same choices as [`Client::open`].
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `ConnectionRefused` (nobody serves it), `PermissionDenied`, `EMFILE` (too many connections of this
+    /// user), `EPROTO` (a broker of another version, or none).
+    pub fn connect(path: &Path, access: Access, blocking: bool) -> io::Result<Self> {
+        Ok(Self {
+            end: End::Served(broker::Connection::new(path, access, blocking)?),
+            pid: sys::process_id(),
+        })
+    }
+
     /// Whether the other end is the kernel module.
     #[must_use]
     pub fn is_kernel(&self) -> bool {
@@ -107,7 +122,7 @@ impl Client {
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.end {
             End::Kernel(file) => Some(file.as_fd()),
-            End::Loopback(_) => None,
+            End::Loopback(_) | End::Served(_) => None,
         }
     }
 
@@ -119,8 +134,13 @@ impl Client {
     pub fn fallback_signal(&self, signo: i32) -> i32 {
         match self.end {
             End::Kernel(_) => signo,
-            End::Loopback(_) => sys::SIGURG,
+            End::Loopback(_) | End::Served(_) => sys::SIGURG,
         }
+    }
+
+    /// Whether this is a copy that `fork` has made.
+    pub(crate) fn is_forked(&self) -> bool {
+        sys::process_id() != self.pid
     }
 
     fn end(&self) -> Result<&End, Errno> {
@@ -143,6 +163,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_REGISTER, request),
             End::Loopback(end) => end.register(request, false),
+            End::Served(end) => end.register(request, false),
         }
     }
 
@@ -156,6 +177,10 @@ impl Client {
         match self.end()? {
             End::Kernel(_) => self.register(request),
             End::Loopback(end) => {
+                request.size = abi::Register::BYTES as u32;
+                end.register(request, true)
+            }
+            End::Served(end) => {
                 request.size = abi::Register::BYTES as u32;
                 end.register(request, true)
             }
@@ -178,6 +203,7 @@ impl Client {
                 Ok(request.discarded)
             }
             End::Loopback(end) => end.unregister(),
+            End::Served(end) => end.unregister(),
         }
     }
 
@@ -193,6 +219,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_ADD_LANE, request),
             End::Loopback(end) => end.add_lane(request, false),
+            End::Served(end) => end.add_lane(request, false),
         }
     }
 
@@ -212,6 +239,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_SET_MODE, &mut request),
             End::Loopback(end) => end.set_mode(&request),
+            End::Served(end) => end.set_mode(&request),
         }
     }
 
@@ -230,6 +258,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_ARM, &mut request),
             End::Loopback(end) => end.arm(&request),
+            End::Served(end) => end.arm(&request),
         }
     }
 
@@ -258,6 +287,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_SUBSCRIBE, request),
             End::Loopback(end) => end.subscribe(request),
+            End::Served(end) => end.subscribe(request),
         }
     }
 
@@ -277,6 +307,7 @@ impl Client {
                 sys::device_ioctl(file.as_fd(), abi::IOC_UNSUBSCRIBE, &mut request)
             }
             End::Loopback(end) => end.unsubscribe(source),
+            End::Served(end) => end.unsubscribe(source),
         }
     }
 
@@ -289,6 +320,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_list_sources(file.as_fd(), first, entries),
             End::Loopback(end) => Ok(end.list_sources(first, entries)),
+            End::Served(end) => end.list_sources(first, entries),
         }
     }
 
@@ -321,6 +353,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_CREATE_SOURCE, request),
             End::Loopback(end) => end.create_source(request),
+            End::Served(end) => end.create_source(request),
         }
     }
 
@@ -340,6 +373,7 @@ impl Client {
                 sys::device_ioctl(file.as_fd(), abi::IOC_DESTROY_SOURCE, &mut request)
             }
             End::Loopback(end) => end.destroy_source(number),
+            End::Served(end) => end.destroy_source(number),
         }
     }
 
@@ -355,6 +389,7 @@ impl Client {
                 Ok(request)
             }
             End::Loopback(end) => end.stats(),
+            End::Served(end) => end.stats(),
         }
     }
 
@@ -368,6 +403,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => nix::unistd::read(file.as_fd(), buffer),
             End::Loopback(end) => end.read(buffer, 0),
+            End::Served(end) => end.read(buffer, 0),
         }
     }
 
@@ -380,6 +416,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_read_lane(file.as_fd(), signo, buffer),
             End::Loopback(end) => end.read(buffer, signo),
+            End::Served(end) => end.read(buffer, signo),
         }
     }
 
@@ -393,6 +430,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::pread(file.as_fd(), buffer, handle),
             End::Loopback(end) => end.pread(buffer, handle),
+            End::Served(end) => end.pread(buffer, handle),
         }
     }
 
@@ -408,6 +446,7 @@ impl Client {
             _ if len == 0 => Err(Errno::EINVAL),
             End::Kernel(file) => sys::Mapping::new(file.as_fd(), handle, len),
             End::Loopback(end) => end.map(handle, len).map(sys::Mapping::copied),
+            End::Served(end) => end.map(handle, len).map(sys::Mapping::copied),
         }
     }
 
@@ -421,7 +460,7 @@ impl Client {
     pub fn map_ring(&self, signo: u32) -> Result<Ring, Errno> {
         match self.end()? {
             End::Kernel(file) => Ring::new(file.as_fd(), signo),
-            End::Loopback(_) => Err(Errno::EOPNOTSUPP),
+            End::Loopback(_) | End::Served(_) => Err(Errno::EOPNOTSUPP),
         }
     }
 
@@ -436,6 +475,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => nix::unistd::write(file.as_fd(), frames),
             End::Loopback(end) => end.write(frames),
+            End::Served(end) => end.write(frames),
         }
     }
 
@@ -469,6 +509,7 @@ impl Client {
                 nix::unistd::write(file.as_fd(), frame).map(drop)
             }
             End::Loopback(end) => end.post(&head, payload),
+            End::Served(end) => end.post(&head, payload),
         }
     }
 
@@ -504,6 +545,7 @@ impl Client {
                 sys::device_call(file.as_fd(), &mut request, message, answer)
             }
             End::Loopback(end) => Err(end.call(source)),
+            End::Served(end) => Err(end.call_source(source)),
         }
     }
 
@@ -523,6 +565,7 @@ impl Client {
                 Ok(request)
             }
             End::Loopback(end) => end.stream_gap(),
+            End::Served(end) => end.stream_gap(),
         }
     }
 
@@ -549,6 +592,7 @@ impl Client {
                 Ok(Readiness { readable, writable })
             }
             End::Loopback(end) => end.poll(timeout),
+            End::Served(end) => end.poll(timeout),
         }
     }
 }

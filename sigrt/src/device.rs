@@ -50,6 +50,7 @@ struct Inner {
 enum Backend {
     Kernel(PathBuf),
     Loopback(Broker),
+    Served(PathBuf),
 }
 
 impl Device {
@@ -135,6 +136,31 @@ impl Device {
         }
     }
 
+    /// A device that a broker serves, `rtnotify serve` or a [`crate::broker::Server`], at this socket; see
+    /// [`crate::broker`] for what differs, and [`crate::broker::default_path`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoBroker`], [`Error::Permission`], [`Error::Limit`], [`Error::Os`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, Error};
+    /// assert!(matches!(Device::connect("/no/such/socket"), Err(Error::NoBroker { .. })));
+    /// ```
+    pub fn connect(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let control = Client::connect(path, Access::ReadWrite, false)
+            .map_err(|error| connect_error(path, error))?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                backend: Backend::Served(path.to_owned()),
+                control,
+            }),
+        })
+    }
+
     /// Whether the kernel module is at the other end.
     #[must_use]
     pub fn is_kernel(&self) -> bool {
@@ -153,6 +179,11 @@ impl Device {
             }
             Backend::Loopback(broker) => Client::loopback(broker, access, blocking)
                 .map_err(|errno| Error::from_errno("connect to the loopback", errno)),
+            // After a fork the child may connect anew, but not through what it has inherited.
+            Backend::Served(_) if self.inner.control.is_forked() => Err(Error::Forked),
+            Backend::Served(path) => {
+                Client::connect(path, access, blocking).map_err(|error| connect_error(path, error))
+            }
         }
     }
 
@@ -305,6 +336,25 @@ impl Device {
     #[must_use]
     pub fn subscription(&self) -> SubscriptionBuilder {
         SubscriptionBuilder::new(self.clone())
+    }
+}
+
+fn connect_error(path: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::NoBroker {
+            path: path.to_owned(),
+        },
+        io::ErrorKind::PermissionDenied => Error::Permission {
+            action: "connect to the broker",
+            hint: "write permission on its socket is needed",
+        },
+        io::ErrorKind::ConnectionReset => Error::BrokerGone,
+        _ => match error.raw_os_error() {
+            Some(libc::EMFILE) => Error::Limit {
+                what: "connections to the broker",
+            },
+            _ => Error::os("connect to the broker", error),
+        },
     }
 }
 

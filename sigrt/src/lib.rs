@@ -67,6 +67,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod broker;
 pub mod client;
 pub mod loopback;
 #[expect(unsafe_code, reason = "the one place for system calls")]

@@ -25,6 +25,8 @@ const CHILD: &str = "RTNOTIFY_TEST_CHILD";
 pub enum Backend {
     /// A broker in this process.
     Loopback(Broker),
+    /// A broker in another process, at this socket.
+    Served(PathBuf),
     /// The kernel module's device.
     Module(PathBuf),
 }
@@ -53,6 +55,8 @@ impl Backend {
     pub fn open(&self, access: Access, blocking: bool) -> Client {
         match self {
             Self::Loopback(broker) => Client::loopback(broker, access, blocking).unwrap(),
+            Self::Served(path) => Client::connect(path, access, blocking)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display())),
             Self::Module(path) => Client::open(path, access, blocking)
                 .unwrap_or_else(|error| panic!("{}: {error}", path.display())),
         }
@@ -63,6 +67,7 @@ impl Backend {
     pub fn device(&self) -> Device {
         match self {
             Self::Loopback(broker) => Device::with_broker(broker.clone()),
+            Self::Served(path) => Device::connect(path).unwrap(),
             Self::Module(path) => Device::open(path).unwrap(),
         }
     }

@@ -10,6 +10,7 @@
 //! - [`raw`]: system calls that tests need and programs do not; [`asynchronous`]: those of `O_ASYNC`; [`tracer`]:
 //!   counting a child's system calls. The only modules with `unsafe`.
 //! - [`examples`]: builds the C examples.
+//! - [`served`]: brokers in processes of their own.
 //! - [`guest`]: what only the test guest has: other users, module parameters, `fdinfo`.
 
 #![deny(unsafe_code)]
@@ -25,5 +26,6 @@ pub mod ledger;
 #[expect(unsafe_code, reason = "the one place for system calls")]
 pub mod raw;
 pub mod rig;
+pub mod served;
 #[expect(unsafe_code, reason = "system calls")]
 pub mod tracer;

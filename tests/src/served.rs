@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Brokers in processes of their own.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A broker that runs until this is dropped, or this process ends.
+#[derive(Debug)]
+pub struct Served {
+    child: Child,
+    directory: PathBuf,
+    path: PathBuf,
+    arguments: Vec<String>,
+    program: PathBuf,
+}
+
+impl Served {
+    /// Starts `program`, which is `rtnotify-test-broker`, and waits until it listens.
+    #[must_use]
+    pub fn start(program: &str) -> Self {
+        Self::with_limits(program, &[])
+    }
+
+    /// The same, with limits per user: clients, sources, bytes; or none.
+    #[must_use]
+    pub fn with_limits(program: &str, limits: &[u64]) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("rtnotify-test-{}-{n}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        // What a test that was killed has left behind, under the same number.
+        fs::remove_dir_all(&directory).ok();
+        fs::create_dir(&directory).unwrap();
+        let path = directory.join("socket");
+        let program = PathBuf::from(program);
+        let arguments: Vec<_> = limits.iter().map(u64::to_string).collect();
+        Self {
+            child: spawn(&program, &path, &arguments),
+            directory,
+            path,
+            arguments,
+            program,
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+
+    /// Kills it, without a chance to clean up.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Has it end, and waits for that.
+    pub fn stop(&mut self) {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    /// Starts it again, at the same place.
+    pub fn restart(&mut self) {
+        self.child = spawn(&self.program, &self.path, &self.arguments);
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        // It may be gone already.
+        self.child.wait().ok();
+        fs::remove_dir_all(&self.directory).ok();
+    }
+}
+
+fn spawn(program: &Path, path: &Path, arguments: &[String]) -> Child {
+    let mut child = Command::new(program)
+        .arg(path)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert_eq!(line, "ready\n");
+    child
+}
