@@ -199,7 +199,7 @@ fn ring(ringer: &mut Ringer, signal: Signal) -> Found {
 }
 
 fn answer(shared: &Shared, lane: u8, found: Found) {
-    let bytes = protocol::answer_to_bytes(&Answer { lane, found });
+    let bytes = protocol::answer_to_bytes(Answer { lane, found });
     let parts = [std::io::IoSlice::new(&bytes)];
     // If it fails the broker has vanished, which the next order tells. There is always room: it is never asked for more
     // than one answer for each lane, and takes them at once.

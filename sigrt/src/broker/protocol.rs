@@ -158,7 +158,7 @@ pub(crate) fn order_from_bytes(bytes: &[u8]) -> Option<(u8, Task)> {
 }
 
 /// An answer as it is sent.
-pub(crate) fn answer_to_bytes(answer: &Answer) -> [u8; NOTE] {
+pub(crate) fn answer_to_bytes(answer: Answer) -> [u8; NOTE] {
     let what = match answer.found {
         Found::Pending(false) => 0,
         Found::Pending(true) => 1,
@@ -241,7 +241,7 @@ mod tests {
             Found::Left(true),
         ] {
             let answer = Answer { lane: 1, found };
-            assert_eq!(answer_from_bytes(&answer_to_bytes(&answer)), Some(answer));
+            assert_eq!(answer_from_bytes(&answer_to_bytes(answer)), Some(answer));
         }
         assert_eq!(answer_from_bytes(&note(0, 9, 0)), None);
         assert_eq!(order_from_bytes(&note(0, 4, 0)), None);

@@ -65,7 +65,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// What became of the signal.
-    pub(crate) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(self) -> Outcome {
         match self.found {
             Found::Sent => Outcome::Sent,
             Found::Refused => Outcome::Refused,
@@ -76,7 +76,7 @@ impl Answer {
     }
 
     /// Whether another thread has taken over, if the target has exited.
-    pub(crate) fn exited(&self) -> Option<bool> {
+    pub(crate) fn exited(self) -> Option<bool> {
         match self.found {
             Found::Exited(replaced) | Found::Left(replaced) => Some(replaced),
             _ => None,
@@ -205,7 +205,7 @@ impl Remote {
     /// # Errors
     ///
     /// `EPROTO`: that was not asked.
-    pub(crate) fn answered(&mut self, answer: &Answer) -> Result<(Asked, bool), Errno> {
+    pub(crate) fn answered(&mut self, answer: Answer) -> Result<(Asked, bool), Errno> {
         if let Found::Left(replaced) = answer.found {
             self.replaced(replaced);
             return Ok((Asked::Nothing, false));

@@ -481,7 +481,7 @@ impl Server {
         };
         let done = answer.ok_or(Errno::EPROTO).and_then(|answer| {
             let registration = self.state.registration(number)?;
-            registration.answered(&answer)?;
+            registration.answered(answer)?;
             Ok(registration.is_owed())
         });
         drop(self.send_orders());

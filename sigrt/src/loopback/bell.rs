@@ -63,7 +63,7 @@ impl Bell {
     }
 
     /// Takes an answer; gives what it answers, and whether the bell was wanted meanwhile.
-    pub(crate) fn answered(&mut self, answer: &Answer) -> Result<(Asked, bool), Errno> {
+    pub(crate) fn answered(&mut self, answer: Answer) -> Result<(Asked, bool), Errno> {
         match self {
             Self::Here(_) => Err(Errno::EPROTO),
             Self::There(remote) => remote.answered(answer),

@@ -498,7 +498,7 @@ impl Registration {
     /// # Errors
     ///
     /// `EPROTO`: there is no such lane, or it was not asked.
-    pub(crate) fn answered(&mut self, answer: &Answer) -> Result<(), Errno> {
+    pub(crate) fn answered(&mut self, answer: Answer) -> Result<(), Errno> {
         let lane = usize::from(answer.lane);
         let bell = self.bells.get_mut(lane).ok_or(Errno::EPROTO)?;
         let (asked, wanted) = bell.answered(answer)?;
