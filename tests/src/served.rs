@@ -3,9 +3,9 @@
 //! Brokers in processes of their own.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A broker that runs until this is dropped, or this process ends.
@@ -100,4 +100,68 @@ fn spawn(program: &Path, path: &Path, arguments: &[String]) -> Child {
         .unwrap();
     assert_eq!(line, "ready\n");
     child
+}
+
+/// A client in a process of its own, killed when dropped.
+#[derive(Debug)]
+pub struct Peer {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    /// Starts `program`, which is `rtnotify-test-peer`, and waits until it is ready.
+    #[must_use]
+    pub fn start(program: &str, role: &str, broker: &Served, source: &str) -> Self {
+        let mut child = Command::new(program)
+            .arg(role)
+            .arg(broker.path())
+            .arg(source)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut peer = Self { child, output };
+        assert_eq!(peer.line(), "ready");
+        peer
+    }
+
+    /// The next line that it prints; empty at the end.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// Says something to it.
+    pub fn say(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().unwrap();
+        writeln!(input, "{line}").unwrap();
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+
+    /// Whether it still runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Kills it and waits for that.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It may be gone already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
 }
