@@ -8,12 +8,14 @@
 mod doctor;
 mod interrupt;
 mod post;
+mod serve;
 mod show;
 mod sources;
 mod stress;
 mod watch;
 
 use std::io;
+use std::os::unix::fs::FileTypeExt as _;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -32,7 +34,7 @@ struct Cli {
 
 #[derive(Debug, Args)]
 struct Global {
-    /// The device: a path, "loopback" (within this process only), or "auto" (the module's device if it is
+    /// The device: a path, also of a broker's socket (see `serve`), "loopback" (within this process only), or "auto" (the module's device if it is
     /// there, else the loopback).
     #[arg(
         long,
@@ -65,6 +67,11 @@ enum Action {
     /// The exit status is 0 only if nothing was lost that need not be, every payload was right, everything
     /// came in order and all counters agree.
     Stress(stress::Arguments),
+    /// Be the device for several processes, where the module is not loaded, until interrupted.
+    ///
+    /// Other commands and programs connect with `--device` and the path of the socket. Everything that they have
+    /// registered and created ends with this.
+    Serve(serve::Arguments),
 }
 
 impl Global {
@@ -82,12 +89,18 @@ impl Global {
         match which {
             "loopback" => Ok(Device::loopback()),
             "auto" => Device::auto().context("cannot open the device"),
+            path if is_socket(path) => Device::connect(path).context("cannot connect"),
             path => Device::open(path).with_context(|| match &self.device {
                 Some(_) => format!("cannot open {path}"),
                 None => "no device (`rtnotify doctor` says more)".to_owned(),
             }),
         }
     }
+}
+
+/// Whether a broker may be listening there.
+fn is_socket(path: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
 fn act(cli: Cli) -> Result<bool> {
@@ -98,6 +111,7 @@ fn act(cli: Cli) -> Result<bool> {
         Action::Watch(arguments) => watch::command(global, &arguments).map(|()| true),
         Action::Post(arguments) => post::command(global, &arguments).map(|()| true),
         Action::Stress(arguments) => stress::command(global, &arguments),
+        Action::Serve(arguments) => serve::command(global, &arguments).map(|()| true),
     }
 }
 

@@ -44,8 +44,7 @@ pub(crate) use connection::Connection;
 pub use peers::Limits;
 pub use server::{Server, Stopper};
 
-/// Where a broker is looked for: `rtnotify.sock` in `$XDG_RUNTIME_DIR`, or in `/run` where that is not set or the user is
-/// root.
+/// Where a broker is looked for: `rtnotify.sock` in `$XDG_RUNTIME_DIR`, or in `/run` where that is not set.
 ///
 /// # Examples
 ///
@@ -54,7 +53,6 @@ pub use server::{Server, Stopper};
 /// ```
 #[must_use]
 pub fn default_path() -> PathBuf {
-    let own = env::var_os("XDG_RUNTIME_DIR").filter(|_| !nix::unistd::geteuid().is_root());
-    let directory = own.map_or_else(|| PathBuf::from("/run"), PathBuf::from);
-    directory.join("rtnotify.sock")
+    let directory = env::var_os("XDG_RUNTIME_DIR").unwrap_or_else(|| "/run".into());
+    PathBuf::from(directory).join("rtnotify.sock")
 }
