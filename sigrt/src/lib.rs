@@ -49,7 +49,7 @@
 //!   `Stream` yet, payloads are copied rather than mapped, and there is one lane (signal number) per
 //!   subscription. The layer below has several lanes, maps payloads by their handles, and maps a lane as a
 //!   [`ring`]: see [`client::Client`].
-//! - The loopback serves one process; [`loopback`] lists its other differences.
+//! - The loopback serves one process, a [`broker`] several; each lists its other differences.
 //! - A subscription drops what nobody has received when it is dropped itself.
 //!
 //! # Race conditions

@@ -17,7 +17,7 @@ use crate::{Global, interrupt};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Where to listen; a socket that systemd passes on (`ListenSequentialPacket=`) is used if this is not given.
-    /// Default: rtnotify.sock in $XDG_RUNTIME_DIR, or in /run where that is not set.
+    /// Default: `rtnotify.sock` in `$XDG_RUNTIME_DIR`, or in `/run` where that is not set.
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// Mode of the socket file, in octal: whoever may write may connect.
