@@ -692,7 +692,7 @@ fn everything_ends_at_any_moment() {
                 drop(peers.swap_remove(random as usize % 4));
             }
             let name = format!("wild-{n}");
-            peers.push(if random % 3 == 0 {
+            peers.push(if random.is_multiple_of(3) {
                 peer("produce", &broker, &name)
             } else {
                 peer("subscribe", &broker, "steady")
