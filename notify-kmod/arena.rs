@@ -8,7 +8,7 @@
 //! no lock. It is whole pages, zero at first, and lives until the last mapping is gone.
 
 use super::{limits::Charge, memory::Pages};
-use core::ops::Range;
+use core::{ops::Range, ptr::NonNull};
 use kernel::{bindings, ffi::c_void, prelude::*};
 
 /// Bytes in a page.
@@ -60,6 +60,15 @@ impl Arena {
         let to = unsafe { self.pages.start().as_ptr().add(place.start) };
         // SAFETY: Both are valid for that length; the caller promises that nobody else looks there.
         unsafe { core::ptr::copy_nonoverlapping(payload.as_ptr(), to, payload.len()) };
+    }
+
+    /// The first byte of a place, for writing the payload there while only the caller knows of it.
+    pub(crate) fn start_of(&self, place: Range<usize>) -> Option<NonNull<u8>> {
+        if place.start > place.end || place.end > self.len {
+            return None;
+        }
+        // SAFETY: The place lies in the memory.
+        Some(unsafe { self.pages.start().add(place.start) })
     }
 
     /// Clears a place.

@@ -8,9 +8,11 @@
 //! a call can be completed wherever an event can be posted.
 
 use super::{
-    abi, error,
+    abi,
+    client::Client,
+    error,
     irq_lock::{new_irq_lock, IrqLock},
-    source::{self, now},
+    source::{self, now, Given},
 };
 use kernel::{
     new_condvar,
@@ -251,28 +253,38 @@ pub(crate) fn deadline(timeout_ns: u64) -> Option<u64> {
 /// # Errors
 ///
 /// Those of `docs/abi.md`.
-pub(crate) fn call(request: &mut abi::Call) -> Result {
-    if request.flags != 0 || request.reserved0 != 0 || request.reserved != 0 {
+pub(crate) fn call(client: &Client, request: &mut abi::Call) -> Result {
+    if request.flags & !abi::CALL_REFERENCE != 0 || request.reserved0 != 0 || request.reserved != 0
+    {
         return Err(EINVAL);
     }
-    let deadline = deadline(request.timeout_ns);
     let source = source::find(request.source)?;
     let room = source.check_call(request.message_len as usize, request.answer_len as usize)?;
-    let mut message = KVVec::new();
-    UserSlice::new(
-        UserPtr::from_addr(request.message as usize),
-        request.message_len as usize,
-    )
-    .read_all(&mut message, GFP_KERNEL_ACCOUNT)?;
-    // A caller that cannot take the answer must not have the driver do anything.
-    let mut out = UserSlice::new(UserPtr::from_addr(request.answer as usize), room).writer();
-    let mut answer = KVVec::new();
-    answer.resize(room, 0, GFP_KERNEL_ACCOUNT)?;
-    out.write_slice(&answer)?;
-    let (answer, len) = source.call(request.kind, request.value, &message, answer, deadline)?;
-    UserSlice::new(UserPtr::from_addr(request.answer as usize), len)
-        .writer()
-        .write_slice(answer.get(..len).ok_or(EINVAL)?)?;
+    let len = if request.flags & abi::CALL_REFERENCE != 0 {
+        let outbox = client.outbox()?;
+        let message = outbox.part(request.message, request.message_len as usize)?;
+        let place = outbox.part(request.answer, room)?;
+        let (answer, len) = source.call(request, Given::Shared(&message), room)?;
+        place.put(answer.get(..len).ok_or(EINVAL)?);
+        len
+    } else {
+        let mut message = KVVec::new();
+        UserSlice::new(
+            UserPtr::from_addr(request.message as usize),
+            request.message_len as usize,
+        )
+        .read_all(&mut message, GFP_KERNEL_ACCOUNT)?;
+        // A caller that cannot take the answer must not have the driver do anything.
+        let place = UserPtr::from_addr(request.answer as usize);
+        let mut nothing = KVVec::new();
+        nothing.resize(room, 0, GFP_KERNEL_ACCOUNT)?;
+        UserSlice::new(place, room).writer().write_slice(&nothing)?;
+        let (answer, len) = source.call(request, Given::Own(&message), room)?;
+        UserSlice::new(place, len)
+            .writer()
+            .write_slice(answer.get(..len).ok_or(EINVAL)?)?;
+        len
+    };
     request.answer_len = len as u32;
     Ok(())
 }

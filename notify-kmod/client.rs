@@ -12,17 +12,19 @@ use super::{
     call, error, handle, inspect,
     irq_lock::{new_irq_lock, IrqLock},
     limits::{Charge, Resource},
-    machine::{Claim, Consumer, Counters, Event, Policy, Room, SubscriptionId},
+    machine::{Claim, Consumer, Counters, Event, Loss, Make, Outline, Policy, Room, SubscriptionId},
     mapping::{Memory, LARGEST_COPY},
+    outbox::{self, Outbox},
     pool::Pin,
-    registration::{NewLane, Registration},
+    registration::{NewLane, Registration, Way},
     ring::Ring,
     sigio::SigIo,
-    source::{self, Owned},
+    source::{self, Owned, Source},
     subscription::Filter,
     target::Process,
     trace,
 };
+use core::ptr::NonNull;
 use kernel::{
     bindings,
     ffi::c_void,
@@ -40,6 +42,9 @@ pub(crate) mod stream;
 
 /// Events claimed per turn of the state lock in a batch read.
 const BATCH: usize = 8;
+
+/// Room for an event, and where its payload goes.
+pub(crate) type Reserved = (Room, Option<NonNull<u8>>);
 
 /// An open file.
 #[pin_data]
@@ -61,6 +66,12 @@ pub(crate) struct Client {
     room: CondVar,
     #[pin]
     reader: Mutex<()>,
+    /// The source that was written to last.
+    #[pin]
+    written: Mutex<Option<Arc<Source>>>,
+    /// What processes pass by reference.
+    #[pin]
+    outbox: Mutex<Option<Outbox>>,
     /// Sources that this file created, each charged to the user who did.
     #[pin]
     pub(crate) owned: Mutex<KVec<(Owned, Charge)>>,
@@ -76,6 +87,9 @@ struct State {
     changes: u64,
     /// Producers that wait for [`Client::room`].
     waiting: u32,
+    /// How long a blocking `read` and a blocking `write` of this file wait, in nanoseconds; 0: without end.
+    read_timeout: u64,
+    write_timeout: u64,
 }
 
 impl Client {
@@ -99,6 +113,8 @@ impl Client {
                         past: Counters::default(),
                         changes: 0,
                         waiting: 0,
+                        read_timeout: 0,
+                        write_timeout: 0,
                     },
                     "rtnotify_client"
                 ),
@@ -106,12 +122,62 @@ impl Client {
                 sigio: SigIo::new(),
                 room <- new_condvar!("rtnotify_room"),
                 reader <- new_mutex!((), "rtnotify_reader"),
+                written <- new_mutex!(None, "rtnotify_written"),
+                outbox <- new_mutex!(None, "rtnotify_outbox"),
                 owned <- new_mutex!(KVec::new(), "rtnotify_owned"),
             }),
             GFP_KERNEL_ACCOUNT,
         )?;
         inspect::add_client(client.clone())?;
         Ok(client)
+    }
+
+    /// The source of that number, to be written to; the last one is remembered, since most files are written to
+    /// for one source.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`.
+    pub(crate) fn source_to_write(&self, number: u32) -> Result<Arc<Source>> {
+        let mut written = self.written.lock();
+        match &*written {
+            // Numbers are not used twice; one that has gone is not found again.
+            Some(source) if source.number == number && !source.is_gone() => Ok(source.clone()),
+            _ => Ok(written.insert(source::find(number)?).clone()),
+        }
+    }
+
+    /// Gives the file an outbox, and says where to map it; see `docs/abi.md`.
+    pub(crate) fn map_outbox(&self, request: &mut abi::Outbox) -> Result {
+        let mut outbox = self.outbox.lock();
+        if outbox.is_some() {
+            return Err(EBUSY);
+        }
+        let made = outbox.insert(Outbox::new(request.len)?);
+        request.len = made.memory().len() as u64;
+        request.offset = outbox::OFFSET;
+        Ok(())
+    }
+
+    /// The file's outbox.
+    ///
+    /// # Errors
+    ///
+    /// `ENXIO`: it has none.
+    pub(crate) fn outbox(&self) -> Result<Outbox> {
+        self.outbox.lock().clone().ok_or(ENXIO)
+    }
+
+    /// How long a blocking `read` and a blocking `write` wait, in nanoseconds; 0: without end.
+    pub(crate) fn set_timeouts(&self, read_ns: u64, write_ns: u64) {
+        let mut state = self.state.lock();
+        state.read_timeout = read_ns;
+        state.write_timeout = write_ns;
+    }
+
+    /// Until when a `write` that starts now waits, if it waits; `None`: without end.
+    pub(crate) fn write_deadline(&self) -> Option<u64> {
+        call::deadline(self.state.lock().write_timeout)
     }
 
     /// Looks at the registration, if there is one; `look` must not sleep.
@@ -307,7 +373,7 @@ impl Client {
 
     /// A source is gone; it no longer lists this client. Its end becomes part of the stream.
     pub(crate) fn source_gone(&self, number: u32, last: u64, time_ns: u64) {
-        let _ = self.queue(|registration| registration.source_gone(number, last, time_ns));
+        let _ = self.queue(|registration, _| registration.source_gone(number, last, time_ns));
         self.changed(&mut self.state.lock());
     }
 
@@ -320,35 +386,32 @@ impl Client {
         }
     }
 
-    /// Keeps room for an event, which `deliver` or `release_room` takes back; any context. A
-    /// client whose registration has ended needs none.
+    /// Keeps room for an event, which `deliver` or `release_room` takes back; any context. Also says where its
+    /// payload goes, if anywhere: nobody else touches that until then. A client whose registration has ended needs
+    /// none.
     ///
     /// # Errors
     ///
-    /// There is none; see `wait_for_room`.
+    /// There is none: for that reason, and for `wait_for_room`.
     pub(crate) fn reserve(
         &self,
         id: SubscriptionId,
-        event: &Event<'_>,
-    ) -> Result<Option<Room>, u64> {
-        let mut state = self.state.lock();
-        let Some(registration) = &mut state.registration else {
-            return Ok(None);
-        };
-        let room = registration.machine.reserve(id, event);
-        // A gap may have been put out.
-        registration.ring_all();
-        match room {
-            Some(room) => Ok(Some(room)),
-            None => Err(state.changes),
-        }
+        outline: &Outline,
+        make: Make,
+    ) -> Result<Option<Reserved>, (Loss, u64)> {
+        // A gap can have been put out, which is readable.
+        self.queue(|registration, changes| {
+            registration
+                .reserve(id, outline, make)
+                .map_err(|loss| (loss, changes))
+        })
+        .transpose()
     }
 
     /// Gives back what `reserve` kept; any context.
     pub(crate) fn release_room(&self, room: Room) {
-        if let Some(registration) = &mut self.state.lock().registration {
-            registration.machine.release(room);
-        }
+        let _ = self.queue(|registration, _| registration.release_room(room));
+        self.changed(&mut self.state.lock());
     }
 
     /// Sleeps until something has changed since `reserve` failed with `since`.
@@ -369,30 +432,37 @@ impl Client {
         Ok(())
     }
 
-    /// Delivers an event to one subscription, into `room` if it was kept; any context. Returns whether it was
+    /// Delivers an event to one subscription; any context. Returns whether it was accepted.
+    pub(crate) fn deliver(&self, id: SubscriptionId, event: &Event<'_>, way: Way) -> bool {
+        // A refused event can have put out a gap, which is readable too.
+        self.queue(|registration, _| registration.post(id, event, way))
+            .unwrap_or(false)
+    }
+
+    /// Delivers several events, one after the other; any context. Adds one to `refused` for each that was not
     /// accepted.
-    pub(crate) fn deliver(
+    pub(crate) fn deliver_run<'a>(
         &self,
         id: SubscriptionId,
-        event: &Event<'_>,
-        room: Option<Room>,
-    ) -> bool {
-        // A refused event can have put out a gap, which is readable too.
-        self.queue(|registration| {
-            if let Some(room) = room {
-                registration.machine.release(room);
+        events: impl Iterator<Item = Event<'a>>,
+        refused: &mut [u32],
+    ) {
+        let _ = self.queue(|registration, _| {
+            for (event, refused) in events.zip(refused) {
+                *refused += u32::from(!registration.post(id, &event, Way::Find));
             }
-            registration.post(id, event)
-        })
-        .unwrap_or(false)
+        });
     }
 
     /// Adds to what is queued, and tells who waits for something to read; any context. `None`: not registered.
-    fn queue<T>(&self, add: impl FnOnce(&mut Registration) -> T) -> Option<T> {
-        let (result, edge) = match &mut self.state.lock().registration {
+    /// `add` also gets [`State::changes`].
+    fn queue<T>(&self, add: impl FnOnce(&mut Registration, u64) -> T) -> Option<T> {
+        let mut state = self.state.lock();
+        let changes = state.changes;
+        let (result, edge) = match &mut state.registration {
             Some(registration) => {
                 let was_readable = registration.machine.is_readable();
-                let result = add(registration);
+                let result = add(registration, changes);
                 (
                     Some(result),
                     !was_readable && registration.machine.is_readable(),
@@ -400,6 +470,7 @@ impl Client {
             }
             None => (None, false),
         };
+        drop(state);
         self.readable.notify_all();
         // Only when there was nothing before: who reads until `EAGAIN` misses none, and signals cannot pile up.
         if edge {
@@ -420,6 +491,7 @@ impl Client {
         nonblock: bool,
         signo: u32,
     ) -> Result<usize> {
+        let deadline = call::deadline(self.state.lock().read_timeout);
         // Lanes are added, never taken away.
         let lane = self.with_registration(|registration| {
             let lane = match signo {
@@ -465,7 +537,7 @@ impl Client {
                     }
                     Some(_) => {}
                 }
-                if self.readable.wait_interruptible(&mut state) {
+                if call::sleep(&self.readable, &mut state, deadline).map_err(|_| EAGAIN)? {
                     return Err(ERESTARTSYS);
                 }
             }
@@ -744,8 +816,15 @@ impl Client {
         result.map_err(|(e, _ring)| e)
     }
 
-    /// What lies at an offset that is too small for a handle: part of a ring.
+    /// What lies at an offset that is too small for a handle: part of a ring, or the outbox.
     fn special(&self, offset: u64, len: usize) -> Result<Memory> {
+        if offset == outbox::OFFSET {
+            let memory = self.outbox()?.memory().clone();
+            return match memory.len() == len {
+                true => Ok(Memory::Written(memory)),
+                false => Err(EINVAL),
+            };
+        }
         self.with_registration(|registration| {
             for lane in 0..abi::MAX_LANES {
                 let Some(ring) = registration.ring_of(lane) else {
@@ -755,14 +834,14 @@ impl Client {
                 let memory = if offset == at_ring {
                     Memory::Whole(ring.records().clone())
                 } else if offset == at_control {
-                    Memory::Control(ring.control().clone())
+                    Memory::Written(ring.control().clone())
                 } else if offset == at_pool {
                     Memory::Whole(registration.arena().clone())
                 } else {
                     continue;
                 };
                 return match &memory {
-                    Memory::Whole(arena) | Memory::Control(arena) if arena.len() == len => {
+                    Memory::Whole(arena) | Memory::Written(arena) if arena.len() == len => {
                         Ok(memory)
                     }
                     _ => Err(EINVAL),

@@ -58,6 +58,11 @@ extern "C" {
     );
     pub(crate) fn rtnotify_store_release(word: *mut u64, value: u64);
     pub(crate) fn rtnotify_load_acquire(word: *const u64) -> u64;
+    pub(crate) fn rtnotify_copy_shared(
+        to: *mut ffi::c_void,
+        from: *const ffi::c_void,
+        len: usize,
+    );
     pub(crate) fn rtnotify_file_opened(file: *mut bindings::file);
     pub(crate) fn rtnotify_lock(lock: *mut bindings::spinlock_t) -> ffi::c_ulong;
     pub(crate) fn rtnotify_unlock(lock: *mut bindings::spinlock_t, flags: ffi::c_ulong);

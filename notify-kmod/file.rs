@@ -6,8 +6,14 @@
 //! open file) and has neither `poll` nor `flush`; hence a table of our own.
 
 use super::{
-    abi, client::Client, error, ffi, inspect, ioctl, mapping::Mapping, memory::Memory,
-    source::{self, Source},
+    abi,
+    client::Client,
+    error, ffi, inspect, ioctl,
+    mapping::Mapping,
+    memory::Memory,
+    outbox::Outbox,
+    posting::{Message, COPY_LOCKED, RUN},
+    source::{self, Given, Source},
 };
 use core::{mem::MaybeUninit, pin::Pin};
 use kernel::{
@@ -27,6 +33,9 @@ use kernel::{
 };
 
 const NAME: &CStr = c"rtnotify";
+
+/// Longest `write` that is copied to the stack, in bytes.
+const SMALL_WRITE: usize = 256;
 
 /// The registered device; removing it is the last step of unloading.
 #[pin_data(PinnedDrop)]
@@ -180,7 +189,10 @@ unsafe extern "C" fn write(
 ) -> isize {
     // SAFETY: The file is open.
     let nonblock = unsafe { File::from_raw_file(file) }.flags() & O_NONBLOCK != 0;
-    match write_posts(UserPtr::from_ptr(buffer.cast_mut().cast()), len, nonblock) {
+    // SAFETY: As above.
+    let client = unsafe { client(file) };
+    let buffer = UserPtr::from_ptr(buffer.cast_mut().cast());
+    match write_posts(client, buffer, len, nonblock) {
         Ok(len) => len as isize,
         Err(e) => e.to_errno() as isize,
     }
@@ -190,75 +202,184 @@ unsafe extern "C" fn write(
 ///
 /// If one is not taken (a driver refuses it, or the wait for room ends), the length of those before it is
 /// returned, or its error if it is the first.
-fn write_posts(buffer: UserPtr, len: usize, nonblock: bool) -> Result<usize> {
+fn write_posts(
+    client: ArcBorrow<'_, Client>,
+    buffer: UserPtr,
+    len: usize,
+    nonblock: bool,
+) -> Result<usize> {
     if len > abi::MAX_WRITE {
         return Err(EMSGSIZE);
     }
-    let mut bytes = Memory::new();
-    UserSlice::new(buffer, len).read_all(&mut bytes, GFP_KERNEL_ACCOUNT)?;
+    let mut reader = UserSlice::new(buffer, len).reader();
+    let mut small = [0; SMALL_WRITE];
+    let mut large = Memory::new();
+    let bytes: &[u8] = match small.get_mut(..len) {
+        Some(bytes) => {
+            reader.read_slice(bytes)?;
+            bytes
+        }
+        None => {
+            reader.read_all(&mut large, GFP_KERNEL_ACCOUNT)?;
+            &large
+        }
+    };
 
-    let mut rest: &[u8] = &bytes;
+    let mut rest = bytes;
     if rest.is_empty() {
         return Err(EINVAL);
     }
-    let mut sources = Lookup(None);
+    let mut sources = Lookup {
+        client,
+        found: None,
+    };
+    let mut outbox = None;
     while !rest.is_empty() {
-        let (post, payload, next) = split_post(rest)?;
-        let source = sources.find(post.source)?;
-        source.check_write(&post, payload.len())?;
-        rest = next;
+        let frame = Frame::split(rest)?;
+        let source = sources.find(frame.post.source)?;
+        source.check_write(&frame.post, frame.len())?;
+        if let Payload::At(offset) = frame.payload {
+            let outbox: &Outbox = match &mut outbox {
+                Some(outbox) => outbox,
+                none => none.insert(client.outbox()?),
+            };
+            outbox.part(offset, frame.len())?;
+        }
+        rest = frame.next;
     }
 
-    let mut rest: &[u8] = &bytes;
+    // All of a batch together waits no longer than one message would.
+    let deadline = if nonblock { Some(0) } else { client.write_deadline() };
+    let mut rest = bytes;
     while !rest.is_empty() {
-        let (post, payload, next) = split_post(rest)?;
-        let value = (post.flags & abi::POST_VALUE != 0).then_some(post.value);
-        let result = sources
-            .find(post.source)
-            .and_then(|source| source.write(post.kind, value, payload, nonblock));
+        let frame = Frame::split(rest)?;
+        let (result, after) = match (sources.find(frame.post.source), &frame.payload) {
+            (Err(e), _) => (Err(e), frame.next),
+            (Ok(source), Payload::Here(payload)) => {
+                if source.posts_at_once() && payload.len() <= COPY_LOCKED {
+                    post_run(source, rest)?
+                } else {
+                    let given = Given::Own(payload);
+                    let (kind, value) = (frame.post.kind, frame.value());
+                    (source.write(kind, value, given, deadline), frame.next)
+                }
+            }
+            (Ok(source), Payload::At(offset)) => {
+                // It was there when the batch was checked, and is as long as it was.
+                let part = outbox.as_ref().ok_or(ENXIO)?.part(*offset, frame.len())?;
+                let given = Given::Shared(&part);
+                let (kind, value) = (frame.post.kind, frame.value());
+                (source.write(kind, value, given, deadline), frame.next)
+            }
+        };
         if let Err(e) = result {
             let done = bytes.len() - rest.len();
             return if done > 0 { Ok(done) } else { Err(e) };
         }
-        rest = next;
+        rest = after;
     }
     Ok(bytes.len())
 }
 
-/// Finds sources by number; most batches are for one source, which is looked up once.
-struct Lookup(Option<Arc<Source>>);
+/// Posts as many messages for one source from the start of a batch as can be posted together. Returns what
+/// follows them.
+fn post_run<'a>(source: &Source, batch: &'a [u8]) -> Result<(Result, &'a [u8])> {
+    let mut messages = [const { Message::NOTHING }; RUN];
+    let mut count = 0;
+    let mut rest = batch;
+    while count < RUN && !rest.is_empty() {
+        let frame = Frame::split(rest)?;
+        let Payload::Here(payload) = frame.payload else {
+            break;
+        };
+        if frame.post.source != source.number || payload.len() > COPY_LOCKED {
+            break;
+        }
+        messages[count] = Message {
+            kind: frame.post.kind,
+            value: frame.value(),
+            payload,
+        };
+        count += 1;
+        rest = frame.next;
+    }
+    let messages = messages.get(..count).unwrap_or(&[]);
+    Ok((source.post_run(messages, source::now()), rest))
+}
 
-impl Lookup {
+/// Finds sources by number; most batches are for one source, and most files are written to for one.
+struct Lookup<'a> {
+    client: ArcBorrow<'a, Client>,
+    found: Option<Arc<Source>>,
+}
+
+impl Lookup<'_> {
     /// # Errors
     ///
     /// `ENOENT`.
     fn find(&mut self, number: u32) -> Result<&Source> {
-        let found = match self.0.take() {
+        let found = match self.found.take() {
             Some(source) if source.number == number => source,
-            _ => source::find(number)?,
+            _ => self.client.source_to_write(number)?,
         };
-        Ok(self.0.insert(found))
+        Ok(self.found.insert(found))
     }
 }
 
-/// The first message of a batch, its payload, and what follows.
-fn split_post(bytes: &[u8]) -> Result<(abi::Post, &[u8], &[u8])> {
-    let head: &[u8; abi::Post::BYTES] = bytes.first_chunk().ok_or(EINVAL)?;
-    let post = abi::Post::from_bytes(head);
-    if post.size as usize != abi::Post::BYTES
-        || post.flags & !abi::POST_VALUE != 0
-        || post.kind >= abi::FIRST_RESERVED_KIND
-        || post.reserved != 0
-        || (post.flags & abi::POST_VALUE == 0 && post.value != 0)
-    {
-        return Err(EINVAL);
+/// A message of a batch.
+struct Frame<'a> {
+    post: abi::Post,
+    payload: Payload<'a>,
+    /// What follows.
+    next: &'a [u8],
+}
+
+/// Where the payload of a message is.
+enum Payload<'a> {
+    Here(&'a [u8]),
+    /// At that place in the outbox.
+    At(u64),
+}
+
+impl<'a> Frame<'a> {
+    /// The first message of a batch.
+    fn split(bytes: &'a [u8]) -> Result<Self> {
+        let head: &[u8; abi::Post::BYTES] = bytes.first_chunk().ok_or(EINVAL)?;
+        let post = abi::Post::from_bytes(head);
+        if post.size as usize != abi::Post::BYTES
+            || post.flags & !(abi::POST_VALUE | abi::POST_REFERENCE) != 0
+            || post.kind >= abi::FIRST_RESERVED_KIND
+            || post.reserved != 0
+            || (post.flags & abi::POST_VALUE == 0 && post.value != 0)
+        {
+            return Err(EINVAL);
+        }
+        let rest = &bytes[abi::Post::BYTES..];
+        if post.flags & abi::POST_REFERENCE != 0 {
+            let (offset, next) = rest.split_first_chunk().ok_or(EINVAL)?;
+            return Ok(Self {
+                post,
+                payload: Payload::At(u64::from_ne_bytes(*offset)),
+                next,
+            });
+        }
+        let len = post.payload_len as usize;
+        let payload = rest.get(..len).ok_or(EINVAL)?;
+        Ok(Self {
+            post,
+            payload: Payload::Here(payload),
+            // The last message may go without its padding.
+            next: rest.get(abi::frame_align(len)..).unwrap_or(&[]),
+        })
     }
-    let rest = &bytes[abi::Post::BYTES..];
-    let len = post.payload_len as usize;
-    let payload = rest.get(..len).ok_or(EINVAL)?;
-    // The last message may go without its padding.
-    let next = rest.get(abi::frame_align(len)..).unwrap_or(&[]);
-    Ok((post, payload, next))
+
+    fn len(&self) -> usize {
+        self.post.payload_len as usize
+    }
+
+    fn value(&self) -> Option<u64> {
+        (self.post.flags & abi::POST_VALUE != 0).then_some(self.post.value)
+    }
 }
 
 /// # Safety

@@ -206,6 +206,27 @@ pub(crate) fn ioctl(
             client.map_ring(&mut request)?;
             write(argument, &request.to_bytes())
         }
+        abi::IOC_MAP_OUTBOX => {
+            let mut request = abi::Outbox::from_bytes(&read(argument)?);
+            if request.flags != 0 || request.reserved != [0; 2] {
+                return Err(EINVAL);
+            }
+            if !writable {
+                return Err(EBADF);
+            }
+            // As good as certain to succeed afterwards: an outbox cannot be taken back.
+            write(argument, &request.to_bytes())?;
+            client.map_outbox(&mut request)?;
+            write(argument, &request.to_bytes())
+        }
+        abi::IOC_SET_TIMEOUTS => {
+            let request = abi::Timeouts::from_bytes(&read(argument)?);
+            if request.flags != 0 || request.reserved != [0; 2] {
+                return Err(EINVAL);
+            }
+            client.set_timeouts(request.read_ns, request.write_ns);
+            Ok(())
+        }
         abi::IOC_READ => {
             let mut request = abi::Read::from_bytes(&read(argument)?);
             if request.flags != 0 || request.reserved0 != 0 || request.reserved != 0 {
@@ -228,7 +249,7 @@ pub(crate) fn ioctl(
                 return Err(EBADF);
             }
             write(argument, &request.to_bytes())?;
-            call::call(&mut request)?;
+            call::call(&client, &mut request)?;
             write(argument, &request.to_bytes())
         }
         abi::IOC_STREAM_GAP => {

@@ -6,7 +6,9 @@
  * frames: what can be looked up there (get_user_pages) could be held past the unmapping, and would then show
  * whatever the memory is used for next.
  */
+#include <linux/compiler.h>
 #include <linux/mm.h>
+#include <linux/string.h>
 #include <linux/vmalloc.h>
 
 #include "map.h"
@@ -115,4 +117,17 @@ void rtnotify_store_release(u64 *word, u64 value)
 u64 rtnotify_load_acquire(const u64 *word)
 {
 	return smp_load_acquire(word);
+}
+
+/**
+ * rtnotify_copy_shared() - Copies memory that a process may be changing, once.
+ * @to: where to
+ * @from: where from
+ * @len: how many bytes
+ */
+void rtnotify_copy_shared(void *to, const void *from, size_t len)
+{
+	/* Each byte may be old or new; what matters is that the copy is looked at, and not this again. */
+	memcpy(to, from, len);
+	barrier();
 }

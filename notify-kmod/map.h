@@ -20,5 +20,6 @@ void rtnotify_map_own(struct vm_area_struct *vma, void *mapping);
 
 void rtnotify_store_release(u64 *word, u64 value);
 u64 rtnotify_load_acquire(const u64 *word);
+void rtnotify_copy_shared(void *to, const void *from, size_t len);
 
 #endif

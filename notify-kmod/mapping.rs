@@ -33,8 +33,8 @@ pub(crate) enum Memory {
     Copy(Arena),
     /// A ring, or the pool of a registration, as a whole.
     Whole(Arc<Arena>),
-    /// The page of a ring that the process writes.
-    Control(Arc<Arena>),
+    /// What the process writes: the index of a ring, or an outbox.
+    Written(Arc<Arena>),
     /// In the registration's arena, from that offset on.
     Pinned {
         /// The arena, which may outlive its registration.
@@ -87,11 +87,11 @@ impl Mapping {
         let start = match &mapping.memory {
             Memory::Pinned { arena, offset, .. } => arena.address(*offset),
             Memory::Copy(arena) => arena.address(0),
-            Memory::Whole(arena) | Memory::Control(arena) => arena.address(0),
+            Memory::Whole(arena) | Memory::Written(arena) => arena.address(0),
         };
         to_result(match &mapping.memory {
             // SAFETY: The area is valid.
-            Memory::Control(_) => unsafe { ffi::rtnotify_map_uninherited(vma) },
+            Memory::Written(_) => unsafe { ffi::rtnotify_map_uninherited(vma) },
             // SAFETY: The area is valid.
             _ => unsafe { ffi::rtnotify_map_read_only(vma) },
         })?;

@@ -5,8 +5,11 @@
 
 use super::{
     abi, call,
-    source::{self, CallFunction, Description, Driver, Source, WriteFunction},
+    machine::Outline,
+    posting::Reservation,
+    source::{self, Description, Driver, Ops, Source},
 };
+use core::ptr::NonNull;
 use kernel::{
     error::from_result,
     ffi::{c_char, c_int, c_void},
@@ -18,15 +21,13 @@ use kernel::{
 
 /// # Safety
 ///
-/// `name` is a C string; `write` and `call`, if given, may be called with `context` from process context until
-/// the source is unregistered; `out` is valid for writing.
+/// `name` is a C string; the functions of `ops` may be called with `context` from process context until the source
+/// is unregistered; `out` is valid for writing.
 #[no_mangle]
 unsafe extern "C" fn rtnotify_rs_source_register(
     name: *const c_char,
     max_payload: usize,
-    write: Option<WriteFunction>,
-    call: Option<CallFunction>,
-    flags: u32,
+    ops: *const Ops,
     context: *mut c_void,
     out: *mut *mut c_void,
 ) -> c_int {
@@ -38,7 +39,9 @@ unsafe extern "C" fn rtnotify_rs_source_register(
             .get_mut(..name.len())
             .ok_or(EINVAL)?
             .copy_from_slice(name);
-        if flags & !abi::SOURCE_STREAM != 0 {
+        // SAFETY: Promised by the caller.
+        let ops = unsafe { *ops };
+        if ops.flags & !abi::SOURCE_STREAM != 0 {
             return Err(EINVAL);
         }
         let source = Source::register(Description {
@@ -46,12 +49,8 @@ unsafe extern "C" fn rtnotify_rs_source_register(
             source_type: abi::SOURCE_DRIVER,
             max_payload,
             period_ns: 0,
-            flags,
-            driver: (write.is_some() || call.is_some()).then_some(Driver {
-                write,
-                call,
-                context,
-            }),
+            flags: ops.flags,
+            driver: (ops.takes_writes() || ops.takes_calls()).then_some(Driver { ops, context }),
         })?;
         // SAFETY: Promised by the caller.
         unsafe { *out = source.into_foreign() };
@@ -105,6 +104,98 @@ unsafe extern "C" fn rtnotify_rs_post(
         let refused = source.post(kind, value, payload, time_ns)?;
         Ok(refused as c_int)
     })
+}
+
+/// What a driver said of an event when it reserved room for it.
+///
+/// # Safety
+///
+/// `value` is null or points to a number.
+unsafe fn outline(kind: u16, value: *const u64, len: usize) -> Outline {
+    Outline {
+        kind,
+        // SAFETY: Promised by the caller.
+        value: unsafe { value.as_ref() }.copied(),
+        len,
+    }
+}
+
+/// # Safety
+///
+/// `source` is registered; `value` is null or points to a number; `small`, `out` and `place` are valid for writing,
+/// `small` until the reservation ends.
+#[no_mangle]
+unsafe extern "C" fn rtnotify_rs_reserve(
+    source: *mut c_void,
+    kind: u16,
+    value: *const u64,
+    len: usize,
+    small: *mut u64,
+    out: *mut *mut c_void,
+    place: *mut u32,
+) -> c_int {
+    // SAFETY: Promised by the caller.
+    let source = unsafe { <Arc<Source>>::borrow(source) };
+    // SAFETY: Promised by the caller.
+    let outline = unsafe { outline(kind, value, len) };
+    from_result(|| {
+        let reservation = source.reserve(outline)?;
+        let to = if outline.is_inline() {
+            small.cast()
+        } else {
+            reservation
+                .to()
+                .map_or(core::ptr::null_mut(), |to| to.as_ptr().cast())
+        };
+        // SAFETY: Promised by the caller.
+        unsafe { *place = reservation.place() };
+        // SAFETY: Promised by the caller.
+        unsafe { *out = to };
+        Ok(0)
+    })
+}
+
+/// # Safety
+///
+/// `source` is registered, and all but `used` is what `rtnotify_rs_reserve` has been given and has returned;
+/// `time_ns` is 0 for now.
+#[no_mangle]
+unsafe extern "C" fn rtnotify_rs_commit(
+    source: *mut c_void,
+    place: u32,
+    kind: u16,
+    value: *const u64,
+    to: *mut c_void,
+    len: usize,
+    used: usize,
+    time_ns: u64,
+) -> c_int {
+    // SAFETY: Promised by the caller.
+    let source = unsafe { <Arc<Source>>::borrow(source) };
+    // SAFETY: Promised by the caller.
+    let outline = unsafe { outline(kind, value, len) };
+    let time_ns = if time_ns == 0 { source::now() } else { time_ns };
+    from_result(|| {
+        let reservation = Reservation::named(place, outline, NonNull::new(to.cast()))?;
+        // SAFETY: Promised by the caller.
+        let refused = unsafe { source.commit(reservation, used, time_ns) }?;
+        Ok(refused as c_int)
+    })
+}
+
+/// # Safety
+///
+/// As for `rtnotify_rs_commit`.
+#[no_mangle]
+unsafe extern "C" fn rtnotify_rs_cancel(source: *mut c_void, place: u32) {
+    // SAFETY: Promised by the caller.
+    let source = unsafe { <Arc<Source>>::borrow(source) };
+    // What was to be posted does not matter any more.
+    // SAFETY: There is no value.
+    let outline = unsafe { outline(0, core::ptr::null(), 0) };
+    if let Ok(reservation) = Reservation::named(place, outline, None) {
+        source.cancel(reservation);
+    }
 }
 
 /// # Safety

@@ -5,11 +5,14 @@
 use super::{
     abi,
     arena::Arena,
-    client::stream::Stream,
+    client::{stream::Stream, Reserved},
     error,
     lane::{announcement, window_from_request},
     limits::{Charge, Resource},
-    machine::{Claim, LaneConfig, Machine, Mode, Outcome, Storage, Subscription},
+    machine::{
+        Claim, LaneConfig, Loss, Machine, Make, Mode, Outcome, Outline, Room, Storage, Subscription,
+        SubscriptionId,
+    },
     memory::Memory,
     pool::{Unit, UNIT},
     ring::Ring,
@@ -18,6 +21,16 @@ use super::{
     trace,
 };
 use kernel::{bindings, ffi::c_void, prelude::*, sync::Arc};
+
+/// How an event finds its place.
+pub(crate) enum Way {
+    /// In what room there is; the payload is copied under the lock.
+    Find,
+    /// In room kept for it, where its payload lies already.
+    Into(Room),
+    /// Not at all: there was no room when it was looked for.
+    Refuse(Loss),
+}
 
 /// Kernel memory for the state machine: allocated at registration, charged to the caller's cgroup.
 pub(crate) struct KernelStorage;
@@ -275,7 +288,7 @@ impl Registration {
     pub(crate) fn set_mode(&mut self, request: &abi::SetMode) -> Result {
         let mode = Mode::from_request(request.mode).ok_or(EINVAL)?;
         let index = self.lane(request.signo)?;
-        if mode == Mode::PerEvent && self.machine.is_published(index) {
+        if self.machine.is_published(index) && !self.machine.publishes_in(index, mode) {
             return Err(EINVAL);
         }
         let config = self.machine.lane_config(index).ok_or(ENOENT)?;
@@ -337,22 +350,61 @@ impl Registration {
         self.process.is_current()
     }
 
-    /// Posts to a subscription and rings. Returns whether the event was accepted.
-    pub(crate) fn post(
-        &mut self,
-        id: super::machine::SubscriptionId,
-        event: &super::machine::Event<'_>,
-    ) -> bool {
+    /// Consumes some of what the other side of the ring of a subscription's lane is done with.
+    fn sync_subscription(&mut self, id: SubscriptionId) {
         if let Some(lane) = self.machine.lane_of_subscription(id) {
             if let Some(Some(ring)) = self.rings.get_mut(lane) {
                 ring.sync(&mut self.machine, lane);
             }
         }
+    }
+
+    /// Keeps room for an event, and says where its payload goes.
+    ///
+    /// # Errors
+    ///
+    /// There is none, for that reason.
+    pub(crate) fn reserve(
+        &mut self,
+        id: SubscriptionId,
+        outline: &Outline,
+        make: Make,
+    ) -> Result<Reserved, Loss> {
+        self.sync_subscription(id);
+        let room = self.machine.reserve(id, outline, make);
+        // A gap may have been put out.
+        self.ring_all();
+        let room = room?;
+        let to = room
+            .place(outline.len)
+            .and_then(|place| self.arena.start_of(place));
+        Ok((room, to))
+    }
+
+    /// Gives room back and rings.
+    pub(crate) fn release_room(&mut self, room: Room) {
+        if let Some(lane) = self.machine.release(room) {
+            self.ring(lane);
+        }
+    }
+
+    /// Posts to a subscription and rings. Returns whether the event was accepted.
+    pub(crate) fn post(
+        &mut self,
+        id: SubscriptionId,
+        event: &super::machine::Event<'_>,
+        way: Way,
+    ) -> bool {
+        self.sync_subscription(id);
         let arena = &self.arena;
-        let (lane, result) = self.machine.post(id, event, |place| {
-            // SAFETY: The machine calls this with the place that it has just allocated.
-            unsafe { arena.write(place, event.payload) }
-        });
+        let (lane, result) = match way {
+            Way::Find => self.machine.post(id, event, |place| {
+                // SAFETY: The machine calls this with the place that it has just allocated.
+                unsafe { arena.write(place, event.payload) }
+            }),
+            Way::Into(room) => self.machine.post_into(id, event, room),
+            Way::Refuse(loss) => (self.machine.post_refused(id, event, loss), Err(loss)),
+        };
         self.ring(lane);
         if let Err(loss) = result {
             if let Some((source, ..)) = self.machine.subscription(id.place()) {

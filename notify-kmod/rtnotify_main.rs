@@ -53,6 +53,8 @@ mod irq_lock;
 mod limits;
 mod mapping;
 mod memory;
+mod outbox;
+mod posting;
 mod producer;
 mod registration;
 mod ring;

@@ -4,27 +4,25 @@
 //!
 //! A number is never used twice while the module is loaded, so a stale one names nothing.
 //!
-//! A producer that is able to wait ([`Source::post_wait`]) first keeps room at every subscriber that asked to be
-//! waited for, and then posts to all, under one hold of the source's state: so each is served exactly once and
-//! in order, whoever else posts into the same queues. If one has no room, what was kept is given back before
-//! the producer sleeps, holding nothing, until that one's queue changes.
+//! How an event gets from a source to its subscribers stands in [`super::posting`].
 
 use super::{
     abi,
-    call::Calls,
+    call::{self, Calls},
     client::Client,
     error,
     irq_lock::{new_irq_lock, IrqLock},
-    machine::{Event, Room, SubscriptionId},
+    machine::SubscriptionId,
+    outbox::Part,
+    posting::{Kept, KEPT},
     timer::Timer,
-    trace,
 };
 use kernel::{
     bindings,
     ffi::{c_int, c_void},
-    new_mutex,
+    new_condvar, new_mutex,
     prelude::*,
-    sync::{Arc, ArcBorrow, Mutex},
+    sync::{Arc, ArcBorrow, CondVar, Mutex},
 };
 
 /// Sources at once.
@@ -77,11 +75,72 @@ pub(crate) type CallFunction = unsafe extern "C" fn(
     room: usize,
 ) -> c_int;
 
-/// What a driver does for processes.
-pub(crate) struct Driver {
+/// What a driver does for processes. The shared functions are given memory that the process may be writing.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Ops {
     pub(crate) write: Option<WriteFunction>,
     pub(crate) call: Option<CallFunction>,
+    pub(crate) flags: u32,
+    pub(crate) write_shared: Option<WriteFunction>,
+    pub(crate) call_shared: Option<CallFunction>,
+}
+
+impl Ops {
+    pub(crate) fn takes_writes(&self) -> bool {
+        self.write.is_some() || self.write_shared.is_some()
+    }
+
+    pub(crate) fn takes_calls(&self) -> bool {
+        self.call.is_some() || self.call_shared.is_some()
+    }
+}
+
+/// A driver's functions, and what they are given.
+pub(crate) struct Driver {
+    pub(crate) ops: Ops,
     pub(crate) context: *mut c_void,
+}
+
+/// What a process has given for a driver.
+#[derive(Clone, Copy)]
+pub(crate) enum Given<'a> {
+    /// The kernel's own bytes.
+    Own(&'a [u8]),
+    /// Those of an outbox.
+    Shared(&'a Part<'a>),
+}
+
+impl Given<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Own(bytes) => bytes.len(),
+            Self::Shared(part) => part.len(),
+        }
+    }
+
+    /// Gives them to whichever of a driver's functions takes them: `own` only bytes that nobody changes, `shared`
+    /// any.
+    fn hand_over<F>(
+        self,
+        own: Option<F>,
+        shared: Option<F>,
+        give: impl FnOnce(F, *const c_void, usize) -> c_int,
+    ) -> Result {
+        let copy;
+        let (function, data) = match (self, own, shared) {
+            (Self::Own(bytes), Some(function), _) | (Self::Own(bytes), None, Some(function)) => {
+                (function, bytes.as_ptr().cast())
+            }
+            (Self::Shared(part), _, Some(function)) => (function, part.start()),
+            (Self::Shared(part), Some(function), None) => {
+                copy = part.copied()?;
+                (function, copy.as_ptr().cast())
+            }
+            (_, None, None) => return Err(EPERM),
+        };
+        kernel::error::to_result(give(function, data, self.len()))
+    }
 }
 
 // SAFETY: The driver promises, when it registers, that its functions may be called with its context from any
@@ -95,10 +154,13 @@ pub(crate) struct Source {
     name: [u8; abi::NAME_LEN],
     source_type: u32,
     flags: u32,
-    max_payload: usize,
+    pub(super) max_payload: usize,
     period_ns: u64,
     #[pin]
-    state: IrqLock<State>,
+    pub(super) state: IrqLock<State>,
+    /// A reservation has ended, and somebody waits for that.
+    #[pin]
+    pub(super) settled: CondVar,
     /// A driver's functions; held while one runs, so that unregistering waits for it.
     #[pin]
     driver: Mutex<Option<Driver>>,
@@ -106,28 +168,26 @@ pub(crate) struct Source {
     calls: Calls,
 }
 
-struct State {
+pub(super) struct State {
     /// Number of the source.
-    number: u32,
-    posted: u64,
-    refused: u64,
-    gone: bool,
-    subscribers: KVec<Subscriber>,
+    pub(super) number: u32,
+    pub(super) posted: u64,
+    pub(super) refused: u64,
+    pub(super) gone: bool,
+    pub(super) subscribers: KVec<Subscriber>,
+    /// Which reservations are in use, a bit each; see [`super::posting`].
+    pub(super) reserved: u32,
+    /// Who waits for one of them to end.
+    pub(super) waiting: u32,
 }
 
-struct Subscriber {
-    client: Arc<Client>,
-    id: SubscriptionId,
+pub(super) struct Subscriber {
+    pub(super) client: Arc<Client>,
+    pub(super) id: SubscriptionId,
     /// The producers that can wait do so until this one has room.
-    waited_for: bool,
-    /// Kept while [`State::try_post`] runs, and at no other time.
-    room: Option<Room>,
-}
-
-/// Where there is no room: the client, and the state of its queue at the time.
-struct Full {
-    client: Arc<Client>,
-    since: u64,
+    pub(super) waited_for: bool,
+    /// What each reservation keeps there.
+    pub(super) kept: [Kept; KEPT],
 }
 
 /// What a source is created from.
@@ -166,10 +226,10 @@ impl Source {
         // Subscribing must not allocate under the lock.
         let subscribers = KVec::with_capacity(MAX_SUBSCRIBERS, GFP_KERNEL_ACCOUNT)?;
         let driver = description.driver;
-        let takes_calls = driver.as_ref().is_some_and(|d| d.call.is_some());
+        let takes_calls = driver.as_ref().is_some_and(|d| d.ops.takes_calls());
         let mut flags = description.flags;
         if description.source_type == abi::SOURCE_USER
-            || driver.as_ref().is_some_and(|d| d.write.is_some())
+            || driver.as_ref().is_some_and(|d| d.ops.takes_writes())
         {
             flags |= abi::SOURCE_WRITABLE;
         }
@@ -199,9 +259,18 @@ impl Source {
                 max_payload: description.max_payload,
                 period_ns: description.period_ns,
                 state <- new_irq_lock!(
-                    State { number: *number, posted: 0, refused: 0, gone: false, subscribers },
+                    State {
+                        number: *number,
+                        posted: 0,
+                        refused: 0,
+                        gone: false,
+                        subscribers,
+                        reserved: 0,
+                        waiting: 0,
+                    },
                     "rtnotify_source"
                 ),
+                settled <- new_condvar!("rtnotify_settled"),
                 driver <- new_mutex!(driver, "rtnotify_driver"),
                 calls <- Calls::new(),
             }),
@@ -225,6 +294,9 @@ impl Source {
         let (subscribers, last) = {
             let mut state = self.state.lock();
             state.gone = true;
+            while state.reserved != 0 {
+                self.wait_settled(&mut state);
+            }
             (core::mem::take(&mut state.subscribers), state.posted)
         };
         let time_ns = now();
@@ -235,70 +307,6 @@ impl Source {
         *self.driver.lock() = None;
         // No call can be started any more.
         self.calls.end();
-    }
-
-    /// Posts an event to every subscriber, latched at `time_ns`; any context but NMI. Returns how many
-    /// subscribers refused it.
-    ///
-    /// # Errors
-    ///
-    /// `EMSGSIZE`: the payload is longer than the source announced. `EINVAL`: the kind is reserved. `ENODEV`:
-    /// the source is gone.
-    pub(crate) fn post(
-        &self,
-        kind: u16,
-        value: Option<u64>,
-        payload: &[u8],
-        time_ns: u64,
-    ) -> Result<u32> {
-        self.check_post(kind, payload)?;
-        let mut state = self.state.lock();
-        if state.gone {
-            return Err(ENODEV);
-        }
-        Ok(state.post(kind, value, payload, time_ns))
-    }
-
-    /// [`Source::post`] that waits for the subscribers that asked for it, until `deadline` on
-    /// `CLOCK_MONOTONIC` if there is one; a deadline that has passed only tries. Process context, may sleep.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Source::post`]; `EAGAIN`: there was no room in time; `ERESTARTSYS`: a signal came. Nothing
-    /// has been posted then.
-    pub(crate) fn post_wait(
-        &self,
-        kind: u16,
-        value: Option<u64>,
-        payload: &[u8],
-        time_ns: Option<u64>,
-        deadline: Option<u64>,
-    ) -> Result<u32> {
-        self.check_post(kind, payload)?;
-        loop {
-            let tried = {
-                let mut state = self.state.lock();
-                if state.gone {
-                    return Err(ENODEV);
-                }
-                state.try_post(kind, value, payload, time_ns)
-            };
-            match tried {
-                Ok(refused) => return Ok(refused),
-                // It may be the last reference, so it is dropped without a lock.
-                Err(full) => full.client.wait_for_room(full.since, deadline)?,
-            }
-        }
-    }
-
-    fn check_post(&self, kind: u16, payload: &[u8]) -> Result {
-        if payload.len() > self.max_payload {
-            return Err(EMSGSIZE);
-        }
-        if kind >= abi::FIRST_RESERVED_KIND {
-            return Err(EINVAL);
-        }
-        Ok(())
     }
 
     /// Whether a `write` of `post` with `len` bytes would be taken.
@@ -324,7 +332,7 @@ impl Source {
     }
 
     /// A process writes: a user source posts it, a driver gets it. May sleep; a blocking source waits for
-    /// room unless `nonblock`.
+    /// room, until `deadline` if there is one.
     ///
     /// # Errors
     ///
@@ -333,33 +341,29 @@ impl Source {
         &self,
         kind: u16,
         value: Option<u64>,
-        payload: &[u8],
-        nonblock: bool,
+        given: Given<'_>,
+        deadline: Option<u64>,
     ) -> Result {
         if self.source_type == abi::SOURCE_USER {
-            return if self.flags & abi::SOURCE_BLOCKING != 0 {
-                let deadline = nonblock.then_some(0);
-                self.post_wait(kind, value, payload, None, deadline)
-                    .map(drop)
-            } else {
-                self.post(kind, value, payload, now()).map(drop)
+            return match given {
+                Given::Own(payload) if self.is_blocking() => self
+                    .post_wait(kind, value, payload, None, deadline)
+                    .map(drop),
+                Given::Own(payload) => self.post(kind, value, payload, now()).map(drop),
+                Given::Shared(part) if self.is_blocking() => self
+                    .post_wait(kind, value, &part.copied()?, None, deadline)
+                    .map(drop),
+                Given::Shared(part) => self.post_part(kind, value, part).map(drop),
             };
         }
         let guard = self.driver.lock();
         let driver = guard.as_ref().ok_or(ENODEV)?;
-        let write = driver.write.ok_or(EPERM)?;
-        // SAFETY: The driver has promised that this may be called until it unregisters the source, which
-        // waits for the mutex. The data is valid for the call.
-        let ret = unsafe {
-            write(
-                driver.context,
-                kind,
-                value.unwrap_or(0),
-                payload.as_ptr().cast(),
-                payload.len(),
-            )
-        };
-        kernel::error::to_result(ret)
+        let ops = &driver.ops;
+        given.hand_over(ops.write, ops.write_shared, |write, data, len| {
+            // SAFETY: The driver has promised that this may be called until it unregisters the source, which
+            // waits for the mutex. The data is valid for the call.
+            unsafe { write(driver.context, kind, value.unwrap_or(0), data, len) }
+        })
     }
 
     /// Whether the source takes a call with a message of `len` bytes; returns how long its answer can be, at
@@ -378,39 +382,31 @@ impl Source {
         Ok(room.min(self.max_payload))
     }
 
-    /// Calls the driver and waits for its answer, which goes into `answer`; returns that and the length. May
-    /// sleep.
+    /// Calls the driver as `request` says, with `message`, and waits for its answer of at most `room` bytes;
+    /// returns it and its length. May sleep.
     ///
     /// # Errors
     ///
     /// The driver's, and those of [`Calls`].
     pub(crate) fn call(
         &self,
-        kind: u16,
-        value: u64,
-        message: &[u8],
-        answer: KVVec<u8>,
-        deadline: Option<u64>,
+        request: &abi::Call,
+        message: Given<'_>,
+        room: usize,
     ) -> Result<(KVVec<u8>, usize)> {
-        let room = answer.len();
+        let deadline = call::deadline(request.timeout_ns);
+        let mut answer = KVVec::new();
+        answer.resize(room, 0, GFP_KERNEL_ACCOUNT)?;
         let ticket = self.calls.join(answer)?;
         {
             let guard = self.driver.lock();
             let driver = guard.as_ref().ok_or(ENODEV)?;
-            let call = driver.call.ok_or_else(error::not_supported)?;
-            // SAFETY: As for `write`.
-            let ret = unsafe {
-                call(
-                    driver.context,
-                    ticket.token,
-                    kind,
-                    value,
-                    message.as_ptr().cast(),
-                    message.len(),
-                    room,
-                )
-            };
-            kernel::error::to_result(ret)?;
+            let (token, kind, value) = (ticket.token, request.kind, request.value);
+            let ops = &driver.ops;
+            message.hand_over(ops.call, ops.call_shared, |call, data, len| {
+                // SAFETY: As for `write`.
+                unsafe { call(driver.context, token, kind, value, data, len, room) }
+            })?;
         }
         ticket.wait(deadline)
     }
@@ -425,9 +421,24 @@ impl Source {
         self.calls.complete_all(answer);
     }
 
+    /// Whether those who write to it wait for room.
+    fn is_blocking(&self) -> bool {
+        self.flags & abi::SOURCE_BLOCKING != 0
+    }
+
+    /// Whether what processes write is posted at once, so that several messages can be posted together.
+    pub(crate) fn posts_at_once(&self) -> bool {
+        self.source_type == abi::SOURCE_USER && !self.is_blocking()
+    }
+
     /// Whether the payloads are a stream of bytes.
     pub(crate) fn is_stream(&self) -> bool {
         self.flags & abi::SOURCE_STREAM != 0
+    }
+
+    /// Whether it has ended; any context.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.state.lock().gone
     }
 
     /// Whether anybody is subscribed; any context.
@@ -450,77 +461,6 @@ impl Source {
             period_ns: self.period_ns,
             refused: state.refused,
         }
-    }
-}
-
-impl State {
-    /// Posts to every subscriber; returns how many refused it.
-    fn post(&mut self, kind: u16, value: Option<u64>, payload: &[u8], time_ns: u64) -> u32 {
-        self.posted += 1;
-        let event = Event {
-            source_seq: self.posted,
-            kind,
-            time_ns,
-            value,
-            payload,
-        };
-        let mut refused = 0;
-        for subscriber in &mut self.subscribers {
-            let room = subscriber.room.take();
-            if !subscriber.client.deliver(subscriber.id, &event, room) {
-                refused += 1;
-            }
-        }
-        self.refused += u64::from(refused);
-        let subscribers = self.subscribers.len();
-        trace::post(
-            self.number,
-            self.posted,
-            kind,
-            payload.len(),
-            subscribers,
-            refused,
-        );
-        refused
-    }
-
-    /// Posts to every subscriber if all that are waited for have room; otherwise says where there is none,
-    /// and nothing has been posted.
-    fn try_post(
-        &mut self,
-        kind: u16,
-        value: Option<u64>,
-        payload: &[u8],
-        time_ns: Option<u64>,
-    ) -> Result<u32, Full> {
-        let event = Event {
-            source_seq: self.posted + 1,
-            kind,
-            time_ns: 0,
-            value,
-            payload,
-        };
-        for index in 0..self.subscribers.len() {
-            let subscriber = &mut self.subscribers[index];
-            if !subscriber.waited_for {
-                continue;
-            }
-            // What is kept stays this source's: a registration ends only after it has been taken off the
-            // list, which needs the lock that is held here.
-            match subscriber.client.reserve(subscriber.id, &event) {
-                Ok(room) => subscriber.room = room,
-                Err(since) => {
-                    let client = subscriber.client.clone();
-                    for other in &mut self.subscribers[..index] {
-                        if let Some(room) = other.room.take() {
-                            other.client.release_room(room);
-                        }
-                    }
-                    return Err(Full { client, since });
-                }
-            }
-        }
-        Ok(self.post(kind, value, payload, time_ns.unwrap_or_else(now)))
     }
 }
 
@@ -580,7 +520,7 @@ pub(crate) fn add_subscriber(
             client,
             id,
             waited_for,
-            room: None,
+            kept: [const { Kept::Nothing }; KEPT],
         })
         .map_err(|_| ENOSPC)
 }
@@ -599,14 +539,22 @@ pub(crate) fn remove_subscriber(client: ArcBorrow<'_, Client>) {
     }
 }
 
+/// Waits for those who write into the client's memory: they have reserved room there.
 fn remove_from(source: &Source, client: ArcBorrow<'_, Client>) {
     let client: *const Client = &*client;
-    // The open file holds a reference, so none of those dropped here is the last.
-    source
-        .state
-        .lock()
+    let mut state = source.state.lock();
+    while let Some(index) = state
         .subscribers
-        .retain(|subscriber| !core::ptr::eq(&*subscriber.client, client));
+        .iter()
+        .position(|subscriber| core::ptr::eq(&*subscriber.client, client))
+    {
+        if state.subscribers[index].keeps_nothing() {
+            // The open file holds a reference, so the one dropped here is not the last.
+            let _ = state.subscribers.remove(index);
+            break;
+        }
+        source.wait_settled(&mut state);
+    }
 }
 
 /// A source that an open file created, and that goes with it.

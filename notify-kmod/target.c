@@ -189,7 +189,8 @@ bool rtnotify_target_exited(struct rtnotify_target *target)
  */
 void rtnotify_target_recheck(struct rtnotify_target *target)
 {
-	if (target->leader && target->watched)
+	/* Asked with every event, so what is cheap comes first. */
+	if (target->leader && target->watched && !delayed_work_pending(&target->recheck))
 		queue_delayed_work(system_percpu_wq, &target->recheck,
 				   msecs_to_jiffies(LEADER_CHECK_MS));
 }

@@ -1,288 +1,143 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Runs the interrupt service routines of ported programs on rtnotify events.
+//! Runs the interrupt service routines of ported programs.
 //!
-//! A [`Controller`] is a table of 256 vectors. A program connects handlers to them, says which source raises
-//! which vector, and hands over a subscription; [`Controller::serve`] then calls the handler for each event,
-//! one at a time, oldest first, on a thread of its own: the model is one CPU, and no handler interrupts
-//! another. Everything that a handler sees was latched when the event happened.
+//! # Goal
+//!
+//! A program was written for an RTOS or for bare metal: it connects interrupt service routines to vectors, locks
+//! interrupts around what it shares with them, and waits for flags that they set. This crate lets such code run
+//! unmodified: every interrupt is counted and served once, with the data, level and time that it had when it
+//! happened, in the order of priorities, and, if asked, by really interrupting the program. C programs use
+//! `include/app_shim.h`, facades of other systems are headers over that; Rust programs and tests use
+//! [`Controller`].
 //!
 //! ```
-//! use app_shim::Controller;
-//! use sigrt::{Device, SourceOptions};
-//! use std::sync::mpsc;
+//! use app_shim::{Config, Controller, Raise};
+//! use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+//! use std::sync::Arc;
 //!
-//! let device = Device::loopback();
-//! let uart = device.create_source(SourceOptions::new("uart"))?;
-//! let subscription = device.subscription().subscribe("uart").start()?;
+//! let controller = Controller::new(Config {
+//!     map: Some("loopback:uart vector 4 priority 5".to_owned()),
+//!     ..Config::default()
+//! })?;
+//! let sum = Arc::new(AtomicU64::new(0));
+//! let theirs = Arc::clone(&sum);
+//! controller.connect(4, move |event| {
+//!     theirs.fetch_add(event.payload[0].into(), Relaxed);
+//! })?;
+//! controller.start()?;
 //!
-//! let (tx, rx) = mpsc::channel();
-//! let controller = Controller::new();
-//! controller.connect(4, move |event| tx.send(event.payload[0]).unwrap())?;
-//! let serving = controller.serve(subscription, [(uart.number(), 4)])?;
+//! let key = controller.int_lock();
+//! controller.raise(&Raise::new(4).payload(&[1]))?; // the program's own
+//! assert_eq!(sum.load(Relaxed), 0, "it waits for the unlocking");
+//! controller.int_unlock(key);
+//! assert_eq!(sum.load(Relaxed), 1);
 //!
-//! uart.post(None, b"x")?;
-//! assert_eq!(rx.recv()?, b'x');
-//! drop(serving);
+//! controller.loopback().source("uart")?.post(None, &[2])?; // a source's
+//! while sum.load(Relaxed) < 3 {}
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Anatomy
+//!
+//! - **Vectors**, 256 of them, each with a routine, a priority (1 to 63) and a queue of events. What finds no room
+//!   is missed, and the vector's next event says how many were. A disabled vector keeps what waits.
+//! - **The level**: vectors of this priority and below wait. Locking interrupts sets it to 63. A routine starts at
+//!   its own priority ([`Config::mask_all`]: at 63) and may set it lower; it is put back when the routine returns.
+//! - **Service**: the highest priority first, then the oldest event. Whoever lowers a level serves what has become
+//!   possible before going on.
+//! - **One CPU**: tasks are threads, one of which at a time has the CPU. A task gives it away in calls that wait,
+//!   and in any call while one of higher priority is ready, but nowhere else: it might hold a lock of the C library.
+//! - **What routines call**: semaphores, message queues, byte rings, watchdogs, the log; nothing of it allocates.
+//! - **Time**: in a routine, clocks and pins say what they said when its event happened. See [`Time`].
+//! - **Feeds**: a map says which source raises which vector or pin: see [`Controller::map`].
+//!
+//! All state is under one lock (`core.rs`), which passes on priority. Who has it has service deferred on his thread,
+//! so a handler never waits for its own thread; other threads hold it for bounded times. That is how a processor
+//! protects its kernel from its interrupts, and it is why there are no lock-free queues here: routines may call every
+//! service, in any combination, and see each whole. Feeders take events from the device or the loopback on threads of
+//! their own, since reading there is nothing that a handler may do, and put them into the vectors' queues, which are the
+//! truth; the signal only says "look".
+//!
+//! # Modes
+//!
+//! | | [`Mode::Thread`] | [`Mode::Preempt`] |
+//! |---|---|---|
+//! | routines run | on a dispatcher thread (`SCHED_FIFO` where allowed; [`Stats::realtime`] says) and, when a task unlocks or raises, on the task | in a signal handler on the thread that has the CPU; on the dispatcher while nobody has it |
+//! | a higher priority | waits for the routine that runs, or for its lowering the level | interrupts it |
+//! | the program meanwhile | goes on beside the routine, unless it has locked | stands still, as on hardware |
+//! | routines may call | anything that does not wait for a task | what is async-signal-safe, and all that the C header marks `[isr]` |
+//! | locking costs | one atomic exchange each way, and the dispatcher waits for the same lock, passing on its priority | two plain stores |
+//!
+//! Locking makes no system call in either, unless the dispatcher is in a routine or waits. What it costs:
+//! `cargo run --release -p app-shim --example lock_cost`.
+//!
+//! In preemptive mode the handler keeps `errno`, and the kernel keeps the floating-point registers. With
+//! [`Config::alternate_stack`] handlers have a stack of their own.
+//!
+//! # The checker
+//!
+//! `APP_SHIM_CHECK=1` in the environment reports on standard error, with a backtrace: calls of `malloc`, stdio, locks
+//! and others from preemptive routines, before they can deadlock; waiting calls from routines and under a lock; routines
+//! that take longer than `APP_SHIM_ISR_LIMIT_US` microseconds (1000); routines that return with a lock held; a program
+//! that has had interrupts locked for a second while events wait. It sees the calls between loaded objects (so a
+//! static C library's are not seen, nor those of objects that are loaded after the start), on x86-64.
+//!
 //! # Limitations
 //!
-//! This is the beginning. There is only the mode in which handlers run on a dispatcher thread, and of that
-//! only vectors, counts and disconnecting. Not there yet: priorities and nesting, a lock level, the mode in
-//! which a handler preempts the program's own thread, virtual time, the C interface and the facades
-//! (`VxWorks`, Arduino, wiringPi, AVR, DOS). A handler that panics ends the dispatcher.
+//! - One controller of a process is preemptive, and it stays in memory. A thread uses one controller at a time.
+//! - In thread mode a routine and the main program really run at once: code that relies on a routine's being atomic
+//!   without locking wants preemptive mode.
+//! - A task of higher priority waits for the holder's next call of the shim. A task that waits in a call of the system
+//!   should put `app_shim_cpu_release` and `_acquire` around it. A busy loop without calls starves other tasks.
+//! - Deleting a task ends it where it next calls the shim; its stack stays mapped.
+//! - At most 256 tasks and threads call the shim, 8191 objects of each kind exist.
+//! - Time that the main program reads may be a little behind an event that is about to be served;
+//!   [`Time::Clamped`] keeps it from running backwards, [`Time::Virtual`] makes it exact.
+//! - Timeouts are real time even in virtual time.
+//! - After `fork` the child must not use the controller.
 //!
-//! # Locks
+//! # Race conditions
 //!
-//! One mutex per vector, held while its handler runs, which is how disconnecting waits. A handler may connect
-//! and disconnect other vectors; for its own it gets [`Error::InHandler`] instead of a deadlock.
+//! - The signal (`SIGURG` by default) belongs to the controller: a program that handles it itself, or blocks it, must
+//!   choose another with [`Config::signal`]. One sent by somebody else does no harm.
+//! - Calls of the system that a handler interrupts are restarted where the system does that (`SA_RESTART`); `poll`,
+//!   `nanosleep` and others give `EINTR` all the same (`signal(7)`).
+//! - Locking from a thread that has not got the CPU keeps no routine away in preemptive mode: such threads should
+//!   talk to routines through semaphores and queues.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
-use std::array;
-use std::cell::Cell;
-use std::collections::HashMap;
-use std::fmt;
-use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread::{self, JoinHandle};
+mod bytering;
+mod check;
+mod clock;
+mod config;
+mod controller;
+mod core;
+mod error;
+mod event;
+mod feed;
+#[expect(unsafe_code, reason = "pointers that C hands over")]
+mod ffi;
+#[expect(unsafe_code, reason = "the signal handler, and what it stands on")]
+mod handler;
+mod log;
+mod map;
+mod msgq;
+mod objects;
+mod pins;
+mod sem;
+mod service;
+mod tasks;
+mod vectors;
+mod watchdog;
 
-use crossbeam_channel::{Sender, bounded, select};
-use sigrt::{Delivery, Event, Subscription};
-
-/// Vectors of a controller.
-pub const VECTORS: usize = 256;
-
-/// What can be wrong with connecting and disconnecting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The vector has a handler.
-    #[error("the vector has a handler")]
-    Connected,
-    /// The vector has no handler.
-    #[error("the vector has no handler")]
-    NotConnected,
-    /// A handler cannot change the vector that it runs for.
-    #[error("a handler cannot change the vector that it runs for")]
-    InHandler,
-}
-
-type Handler = Box<dyn FnMut(&Event) + Send>;
-
-#[derive(Default)]
-struct Vector {
-    handler: Mutex<Option<Handler>>,
-    raised: AtomicU64,
-    lost: AtomicU64,
-}
-
-struct Table {
-    vectors: [Vector; VECTORS],
-    /// Events without a vector, or whose vector had no handler.
-    unhandled: AtomicU64,
-}
-
-thread_local! {
-    static IN_ISR: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether the calling code runs in a handler.
-#[must_use]
-pub fn in_isr() -> bool {
-    IN_ISR.get()
-}
-
-/// An interrupt controller; clones are the same one.
-#[derive(Clone)]
-pub struct Controller {
-    table: Arc<Table>,
-}
-
-impl fmt::Debug for Controller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Controller")
-            .field("unhandled", &self.unhandled())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Default for Controller {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Controller {
-    /// A controller without handlers.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            table: Arc::new(Table {
-                vectors: array::from_fn(|_| Vector::default()),
-                unhandled: AtomicU64::new(0),
-            }),
-        }
-    }
-
-    /// Connects a handler to a vector.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Connected`], [`Error::InHandler`].
-    pub fn connect(
-        &self,
-        vector: u8,
-        handler: impl FnMut(&Event) + Send + 'static,
-    ) -> Result<(), Error> {
-        let mut slot = self.slot(vector)?;
-        if slot.is_some() {
-            return Err(Error::Connected);
-        }
-        *slot = Some(Box::new(handler));
-        Ok(())
-    }
-
-    /// Connects a routine with an argument, the form that ported programs have.
-    ///
-    /// # Errors
-    ///
-    /// As [`Controller::connect`].
-    pub fn connect_routine(
-        &self,
-        vector: u8,
-        routine: fn(usize),
-        argument: usize,
-    ) -> Result<(), Error> {
-        self.connect(vector, move |_| routine(argument))
-    }
-
-    /// Disconnects a vector's handler. It does not run any more when this returns.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotConnected`], [`Error::InHandler`].
-    pub fn disconnect(&self, vector: u8) -> Result<(), Error> {
-        // Dropped after the lock: it is the program's own code.
-        let handler = self.slot(vector)?.take();
-        handler.map(drop).ok_or(Error::NotConnected)
-    }
-
-    /// How often a vector's handler was called.
-    #[must_use]
-    pub fn count(&self, vector: u8) -> u64 {
-        self.vector(vector).raised.load(Ordering::Relaxed)
-    }
-
-    /// How many of a vector's events were lost, as told by gaps.
-    #[must_use]
-    pub fn lost(&self, vector: u8) -> u64 {
-        self.vector(vector).lost.load(Ordering::Relaxed)
-    }
-
-    /// How many events came for which there was no vector or no handler.
-    #[must_use]
-    pub fn unhandled(&self) -> u64 {
-        self.table.unhandled.load(Ordering::Relaxed)
-    }
-
-    /// Serves the events of `subscription`, each source raising its vector, until what is returned is dropped.
-    ///
-    /// # Errors
-    ///
-    /// If the thread cannot be started.
-    pub fn serve(
-        &self,
-        subscription: Subscription,
-        wiring: impl IntoIterator<Item = (u32, u8)>,
-    ) -> io::Result<Serving> {
-        let wiring: HashMap<u32, u8> = wiring.into_iter().collect();
-        let controller = self.clone();
-        let (stop, stopped) = bounded::<()>(0);
-        let thread = thread::Builder::new()
-            .name("app-shim".to_owned())
-            .spawn(move || {
-                loop {
-                    select! {
-                        recv(subscription) -> delivery => match delivery {
-                            Ok(delivery) => controller.deliver(&wiring, &delivery),
-                            Err(_) => return,
-                        },
-                        recv(stopped) -> _ => return,
-                    }
-                }
-            })?;
-        Ok(Serving {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-
-    fn deliver(&self, wiring: &HashMap<u32, u8>, delivery: &Delivery) {
-        let vector = wiring.get(&delivery.source()).map(|&v| self.vector(v));
-        match (vector, delivery) {
-            (Some(vector), Delivery::Event(event)) => {
-                let mut slot = lock(&vector.handler);
-                if let Some(handler) = &mut *slot {
-                    vector.raised.fetch_add(1, Ordering::Relaxed);
-                    IN_ISR.set(true);
-                    handler(event);
-                    IN_ISR.set(false);
-                    return;
-                }
-            }
-            (Some(vector), Delivery::Gap(gap)) => {
-                vector.lost.fetch_add(gap.count.into(), Ordering::Relaxed);
-                return;
-            }
-            // No interrupt; the vector stays quiet from now on.
-            (_, Delivery::Gone(_)) => return,
-            (None, _) => {}
-        }
-        self.table.unhandled.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn vector(&self, vector: u8) -> &Vector {
-        &self.table.vectors[usize::from(vector)]
-    }
-
-    /// The handler's place, waiting for the handler to return, unless it is the caller.
-    fn slot(&self, vector: u8) -> Result<MutexGuard<'_, Option<Handler>>, Error> {
-        let mutex = &self.vector(vector).handler;
-        if !in_isr() {
-            return Ok(lock(mutex));
-        }
-        match mutex.try_lock() {
-            Ok(slot) => Ok(slot),
-            Err(TryLockError::Poisoned(slot)) => Ok(slot.into_inner()),
-            Err(TryLockError::WouldBlock) => Err(Error::InHandler),
-        }
-    }
-}
-
-fn lock(mutex: &Mutex<Option<Handler>>) -> MutexGuard<'_, Option<Handler>> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Events are served as long as this lives; dropping it waits for the handler that runs.
-#[derive(Debug)]
-#[must_use = "serving ends as soon as this is dropped"]
-pub struct Serving {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.thread().id() != thread::current().id()
-        {
-            // A handler's panic has been reported already.
-            thread.join().ok();
-        }
-    }
-}
+pub use clock::Clock;
+pub use config::{Config, Mode, Time};
+pub use controller::{Controller, PinHook, Stats, VectorStats, in_isr};
+pub use error::{Error, Failure, Result};
+pub use event::{Event, Raise};
+pub use pins::{Edge, PINS, PinMode};
+pub use sem::{SemKind, Timeout};
+pub use tasks::TaskOptions;
+pub use vectors::{PRIORITY_MAX, VECTORS};

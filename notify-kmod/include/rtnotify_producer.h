@@ -13,8 +13,9 @@
  *	free_irq(...);						(nothing posts any more)
  *	rtnotify_source_unregister(src);
  *
- * Posting allocates nothing, never sleeps, and copies the data once per subscriber. On PREEMPT_RT the locks
- * below it sleep: post from a threaded handler there.
+ * Posting allocates nothing, never sleeps, and copies the data once per subscriber, without a lock if it is more
+ * than a few hundred bytes. A driver can also have room reserved and put the data there itself. On PREEMPT_RT the
+ * locks below it sleep: post from a threaded handler there.
  */
 #ifndef RTNOTIFY_PRODUCER_H
 #define RTNOTIFY_PRODUCER_H
@@ -66,11 +67,20 @@ typedef int (*rtnotify_call_fn)(void *context, u64 token, u16 kind, u64 value,
  * @write: takes what processes write, or NULL
  * @call: takes what processes call the source for, or NULL
  * @flags: RTNOTIFY_PRODUCER_STREAM or 0
+ * @write_shared: as @write, for data that may change while it is read, or NULL
+ * @call_shared: as @call, for messages that may change while they are read, or NULL
+ *
+ * A process can pass data by reference: it lies in an outbox that the process has mapped. The shared functions get it
+ * where it is, without a copy. It is hostile: read each part once (READ_ONCE(), or copy what decisions depend on),
+ * and do not keep the address. A driver without them gets a copy, and one without the others gets everything through
+ * them.
  */
 struct rtnotify_source_ops {
 	rtnotify_write_fn write;
 	rtnotify_call_fn call;
 	u32 flags;
+	rtnotify_write_fn write_shared;
+	rtnotify_call_fn call_shared;
 };
 
 /**
@@ -159,6 +169,68 @@ int rtnotify_post_at(struct rtnotify_source *source, u16 kind, const u64 *value,
  */
 int rtnotify_post_wait(struct rtnotify_source *source, u16 kind, const u64 *value,
 		       const void *data, size_t len, u64 time_ns, u64 timeout_ns);
+
+/**
+ * struct rtnotify_reservation - room for one event, before it is posted
+ * @data: where its payload goes, at least as long as asked for; NULL: nobody needs it, or nobody has room, so
+ *	nothing need be written. What lies there is older data of a subscriber: write all that you commit. Undefined at first, and gone after rtnotify_commit() and rtnotify_cancel()
+ *
+ * The rest is private.
+ */
+struct rtnotify_reservation {
+	void *data;
+	/* private: */
+	struct rtnotify_source *source;
+	void *to;
+	size_t len;
+	u64 value;
+	u64 small;
+	u32 place;
+	u16 kind;
+	bool has_value;
+};
+
+/**
+ * rtnotify_reserve - reserve room for an event whose payload is to be written where subscribers read it
+ * @source: the source
+ * @kind: as for rtnotify_post()
+ * @value: as for rtnotify_post()
+ * @len: longest payload that may follow, not 0
+ * @reservation: the room; need not be initialised
+ *
+ * For data that comes from the hardware piece by piece, so that it is not gathered elsewhere first. It goes to the
+ * first subscriber's memory; rtnotify_commit() copies it to further ones.
+ *
+ * Preemption is disabled from here to rtnotify_commit() or rtnotify_cancel(), one of which must follow: a subscriber
+ * that leaves waits for it. A source has four reservations at a time. A subscriber that drops its oldest events for
+ * newer ones does so now.
+ *
+ * Context: any but NMI.
+ * Return: 0, or -EBUSY (too many are reserved; post instead), -EMSGSIZE, -EINVAL, -ENODEV.
+ */
+int rtnotify_reserve(struct rtnotify_source *source, u16 kind, const u64 *value, size_t len,
+		     struct rtnotify_reservation *reservation);
+
+/**
+ * rtnotify_commit - post an event into room reserved for it
+ * @reservation: the room; there is none any more unless this returns -EINVAL
+ * @len: length of the payload, at most what was reserved
+ * @time_ns: when it happened, as ktime_get() counts; 0 means now
+ *
+ * The event gets its number now: it comes after those posted since it was reserved.
+ *
+ * Context: as it was reserved.
+ * Return: as for rtnotify_post().
+ */
+int rtnotify_commit(struct rtnotify_reservation *reservation, size_t len, u64 time_ns);
+
+/**
+ * rtnotify_cancel - give reserved room back
+ * @reservation: the room; one that has been committed or cancelled is ignored
+ *
+ * Context: as it was reserved.
+ */
+void rtnotify_cancel(struct rtnotify_reservation *reservation);
 
 /**
  * rtnotify_complete - answer a call

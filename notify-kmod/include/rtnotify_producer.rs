@@ -27,6 +27,33 @@ struct RawOps {
     write: Option<WriteFunction>,
     call: Option<CallFunction>,
     flags: u32,
+    /// Not for Rust: what a process may be writing cannot be a slice. There is a copy instead.
+    write_shared: Option<WriteFunction>,
+    call_shared: Option<CallFunction>,
+}
+
+impl RawOps {
+    const NONE: Self = Self {
+        write: None,
+        call: None,
+        flags: 0,
+        write_shared: None,
+        call_shared: None,
+    };
+}
+
+/// `struct rtnotify_reservation`.
+#[repr(C)]
+struct RawReservation {
+    data: *mut c_void,
+    source: *mut RawSource,
+    to: *mut c_void,
+    len: usize,
+    value: u64,
+    small: u64,
+    place: u32,
+    kind: u16,
+    has_value: bool,
 }
 
 /// The payloads are a stream of bytes, whose division into events means nothing.
@@ -57,6 +84,15 @@ extern "C" {
         time_ns: u64,
         timeout_ns: u64,
     ) -> c_int;
+    fn rtnotify_reserve(
+        source: *mut RawSource,
+        kind: u16,
+        value: *const u64,
+        len: usize,
+        reservation: *mut RawReservation,
+    ) -> c_int;
+    fn rtnotify_commit(reservation: *mut RawReservation, len: usize, time_ns: u64) -> c_int;
+    fn rtnotify_cancel(reservation: *mut RawReservation);
     fn rtnotify_complete(
         source: *mut RawSource,
         token: u64,
@@ -116,13 +152,8 @@ impl Source {
     /// `EINVAL`, `EEXIST` (the name is taken), `ENOSPC`, `ENOMEM`.
     #[allow(dead_code)]
     pub(crate) fn new(name: &CStr, max_payload: usize) -> Result<Self> {
-        let none = RawOps {
-            write: None,
-            call: None,
-            flags: 0,
-        };
         // SAFETY: `name` is a C string; without functions the context is not used.
-        unsafe { Self::register(name, max_payload, &none, core::ptr::null_mut()) }
+        unsafe { Self::register(name, max_payload, &RawOps::NONE, core::ptr::null_mut()) }
     }
 
     /// Registers a source that takes no writes and posts a stream of bytes.
@@ -133,9 +164,8 @@ impl Source {
     #[allow(dead_code)]
     pub(crate) fn new_stream(name: &CStr, max_payload: usize) -> Result<Self> {
         let ops = RawOps {
-            write: None,
-            call: None,
             flags: STREAM,
+            ..RawOps::NONE
         };
         // SAFETY: `name` is a C string; without functions the context is not used.
         unsafe { Self::register(name, max_payload, &ops, core::ptr::null_mut()) }
@@ -158,8 +188,7 @@ impl Source {
     ) -> Result<Self> {
         let ops = RawOps {
             write: Some(write_trampoline::<W>),
-            call: None,
-            flags: 0,
+            ..RawOps::NONE
         };
         // SAFETY: `name` is a C string; the caller keeps `writer` valid for `write_trampoline::<W>`.
         unsafe { Self::register(name, max_payload, &ops, writer.cast_mut().cast()) }
@@ -183,7 +212,7 @@ impl Source {
         let ops = RawOps {
             write: Some(write_trampoline::<S>),
             call: Some(call_trampoline::<S>),
-            flags: 0,
+            ..RawOps::NONE
         };
         // SAFETY: `name` is a C string; the caller keeps `server` valid for both trampolines.
         unsafe { Self::register(name, max_payload, &ops, server.cast_mut().cast()) }
@@ -226,6 +255,52 @@ impl Source {
                 data.as_ptr().cast(),
                 data.len(),
             )
+        };
+        u32::try_from(ret).map_err(|_| Error::from_errno(ret))
+    }
+
+    /// Posts an event whose payload of at most `len` bytes, not 0, `fill` writes to where the first subscriber
+    /// reads it, latched now; `fill` returns how many bytes it has written, and must not sleep. It is given nothing
+    /// if nobody has room or needs the payload. Any context but NMI. Returns how many subscribers refused it.
+    ///
+    /// What `fill` does not write is what lay there before, which the subscriber may have seen already.
+    ///
+    /// # Errors
+    ///
+    /// What `fill` returns, and nothing is posted; as for [`Source::post`]; `EBUSY`: too many are being written.
+    #[allow(dead_code)]
+    pub(crate) fn post_with(
+        &self,
+        kind: u16,
+        value: Option<u64>,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<usize>,
+    ) -> Result<u32> {
+        let value = value
+            .as_ref()
+            .map_or(core::ptr::null(), core::ptr::from_ref);
+        let mut raw = core::mem::MaybeUninit::<RawReservation>::uninit();
+        // SAFETY: `raw` is registered by the invariant; `value` and the reservation are valid for the call.
+        kernel::error::to_result(unsafe {
+            rtnotify_reserve(self.raw.as_ptr(), kind, value, len, raw.as_mut_ptr())
+        })?;
+        let raw = raw.as_mut_ptr();
+        // SAFETY: It has just been initialised.
+        let data = unsafe { (*raw).data };
+        let filled = if data.is_null() {
+            fill(&mut [])
+        } else {
+            // SAFETY: That many initialised bytes are reserved for this caller alone.
+            fill(unsafe { core::slice::from_raw_parts_mut(data.cast(), len) })
+        };
+        let ret = match filled {
+            // SAFETY: The reservation is in force; it ends here.
+            Ok(used) => unsafe { rtnotify_commit(raw, used.min(len), 0) },
+            Err(e) => {
+                // SAFETY: As above.
+                unsafe { rtnotify_cancel(raw) };
+                return Err(e);
+            }
         };
         u32::try_from(ret).map_err(|_| Error::from_errno(ret))
     }

@@ -24,6 +24,7 @@ use rtnotify_core::abi;
 
 use crate::broker;
 use crate::loopback::{Broker, Connection};
+use crate::outbox::Outbox;
 use crate::ring::Ring;
 use crate::sys;
 
@@ -138,7 +139,7 @@ impl Client {
         }
     }
 
-    /// Whether this is a copy that `fork` has made.
+    /// Whether this is the copy in a forked child.
     pub(crate) fn is_forked(&self) -> bool {
         sys::process_id() != self.pid
     }
@@ -220,6 +221,48 @@ impl Client {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_ADD_LANE, request),
             End::Loopback(end) => end.add_lane(request, false),
             End::Served(end) => end.add_lane(request, false),
+        }
+    }
+
+    /// [`Client::add_lane`] with the promise of [`Client::register_dispatcher`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::add_lane`].
+    pub fn add_dispatcher_lane(&self, request: &mut abi::Lane) -> Result<(), Errno> {
+        match self.end()? {
+            End::Kernel(_) => self.add_lane(request),
+            End::Loopback(end) => {
+                request.size = abi::Lane::BYTES as u32;
+                end.add_lane(request, true)
+            }
+            End::Served(end) => {
+                request.size = abi::Lane::BYTES as u32;
+                end.add_lane(request, true)
+            }
+        }
+    }
+
+    /// A descriptor that `poll` and the like say is readable when there is something to read: the device's own, or
+    /// without the module one that the broker keeps that way.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` (no descriptor left).
+    pub fn pollable(&self) -> Result<BorrowedFd<'_>, Errno> {
+        match self.end()? {
+            End::Kernel(file) => Ok(file.as_fd()),
+            End::Loopback(end) => end.pollable(),
+            End::Served(end) => end.pollable(),
+        }
+    }
+
+    /// The descriptor of [`Client::pollable`], if that has been asked for; in a forked child too.
+    pub(crate) fn made_pollable(&self) -> Option<BorrowedFd<'_>> {
+        match &self.end {
+            End::Kernel(file) => Some(file.as_fd()),
+            End::Loopback(end) => end.made_pollable(),
+            End::Served(end) => end.made_pollable(),
         }
     }
 
@@ -464,6 +507,72 @@ impl Client {
         }
     }
 
+    /// How long a blocking [`Client::read`] and a [`Client::write`] to a blocking source wait before they give
+    /// `EAGAIN`; `None`: without end, as at first.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` (the loopback, a broker).
+    pub fn set_timeouts(
+        &self,
+        read: Option<Duration>,
+        write: Option<Duration>,
+    ) -> Result<(), Errno> {
+        match self.end()? {
+            End::Kernel(file) => {
+                let mut request = abi::Timeouts {
+                    size: abi::Timeouts::BYTES as u32,
+                    read_ns: nanoseconds(read),
+                    write_ns: nanoseconds(write),
+                    ..abi::Timeouts::zeroed()
+                };
+                sys::device_ioctl(file.as_fd(), abi::IOC_SET_TIMEOUTS, &mut request)
+            }
+            End::Loopback(_) | End::Served(_) => Err(Errno::EOPNOTSUPP),
+        }
+    }
+
+    /// Gives the client an outbox of at least `len` bytes, for passing data by reference. A client has one at most,
+    /// and needs to be open for reading and writing.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` (it has one), `EINVAL` (0 bytes, or more than [`abi::MAX_OUTBOX`]), `EBADF` and `EACCES` (not open for
+    /// writing, for reading), `EOPNOTSUPP` (the loopback, a broker), `EDQUOT`, `ENOMEM`.
+    pub fn outbox(&self, len: usize) -> Result<Outbox<'_>, Errno> {
+        match self.end()? {
+            End::Kernel(file) => Outbox::new(self, file.as_fd(), len),
+            End::Loopback(_) | End::Served(_) => Err(Errno::EOPNOTSUPP),
+        }
+    }
+
+    /// [`Client::call`] of what lies in the outbox; only [`Outbox`] knows that nobody looks there meanwhile.
+    pub(crate) fn call_by_reference(
+        &self,
+        source: u32,
+        kind: u16,
+        message: (usize, usize),
+        answer: (usize, usize),
+        timeout: Option<Duration>,
+    ) -> Result<usize, Errno> {
+        match self.end()? {
+            End::Kernel(file) => {
+                let mut request = abi::Call {
+                    flags: abi::CALL_REFERENCE,
+                    message: message.0 as u64,
+                    message_len: u32::try_from(message.1).map_err(|_| Errno::EMSGSIZE)?,
+                    answer: answer.0 as u64,
+                    answer_len: u32::try_from(answer.1).unwrap_or(u32::MAX),
+                    ..call_request(source, kind, 0, timeout)
+                };
+                sys::device_ioctl(file.as_fd(), abi::IOC_CALL, &mut request)?;
+                Ok(request.answer_len as usize)
+            }
+            End::Loopback(end) => Err(end.call(source)),
+            End::Served(end) => Err(end.call_source(source)),
+        }
+    }
+
     /// Posts a batch of frames, each an [`abi::Post`] and its payload, padded to 8 bytes unless last. All are
     /// checked before the first is posted. Returns the bytes taken, fewer only if a driver is busy.
     ///
@@ -532,16 +641,7 @@ impl Client {
     ) -> Result<usize, Errno> {
         match self.end()? {
             End::Kernel(file) => {
-                let timeout = timeout.map(|t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX));
-                let mut request = abi::Call {
-                    size: abi::Call::BYTES as u32,
-                    source,
-                    kind,
-                    value,
-                    // 0 would mean no limit.
-                    timeout_ns: timeout.map_or(0, |ns| ns.max(1)),
-                    ..abi::Call::zeroed()
-                };
+                let mut request = call_request(source, kind, value, timeout);
                 sys::device_call(file.as_fd(), &mut request, message, answer)
             }
             End::Loopback(end) => Err(end.call(source)),
@@ -595,6 +695,24 @@ impl Client {
             End::Served(end) => end.poll(timeout),
         }
     }
+}
+
+fn call_request(source: u32, kind: u16, value: u64, timeout: Option<Duration>) -> abi::Call {
+    abi::Call {
+        size: abi::Call::BYTES as u32,
+        source,
+        kind,
+        value,
+        timeout_ns: nanoseconds(timeout),
+        ..abi::Call::zeroed()
+    }
+}
+
+/// A timeout as the device wants it: 0 means no limit, so none is as short as that.
+fn nanoseconds(timeout: Option<Duration>) -> u64 {
+    timeout.map_or(0, |t| {
+        u64::try_from(t.as_nanos()).unwrap_or(u64::MAX).max(1)
+    })
 }
 
 /// The head of a frame for [`Client::write`].

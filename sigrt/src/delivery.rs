@@ -25,20 +25,23 @@ use rtnotify_core::abi::{self, Record};
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// `P` is what the payload comes as: [`Bytes`] of its own, a [`LazyPayload`](crate::LazyPayload) that stays in the
+/// device, or `&[u8]` where it lies in a [mapped ring](crate::MappedSubscription).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delivery {
+pub enum Delivery<P = Bytes> {
     /// Something happened.
-    Event(Event),
+    Event(Event<P>),
     /// Something happened and was lost.
     Gap(Gap),
     /// The source has ended; nothing of it follows.
     Gone(Gone),
 }
 
-impl Delivery {
+impl<P> Delivery<P> {
     /// The event, if it is one.
     #[must_use]
-    pub fn event(self) -> Option<Event> {
+    pub fn event(self) -> Option<Event<P>> {
         match self {
             Self::Event(event) => Some(event),
             Self::Gap(_) | Self::Gone(_) => None,
@@ -55,8 +58,18 @@ impl Delivery {
         }
     }
 
-    /// What a record and its payload mean; `payload` is what followed the record.
-    pub(crate) fn from_record(record: &Record, payload: &[u8]) -> Self {
+    /// Number within the subscription, from 1.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        match self {
+            Self::Event(event) => event.seq,
+            Self::Gap(gap) => gap.seq,
+            Self::Gone(gone) => gone.seq,
+        }
+    }
+
+    /// What a record means; an event has the payload that `payload` gives.
+    pub(crate) fn new(record: &Record, payload: impl FnOnce() -> P) -> Self {
         let time = Duration::from_nanos(record.time_ns);
         if record.is_gap() {
             return Self::Gap(Gap {
@@ -79,13 +92,6 @@ impl Delivery {
                 cookie: record.cookie,
             });
         }
-        let payload = if record.flags & abi::RECORD_INLINE == 0 {
-            Bytes::copy_from_slice(payload)
-        } else {
-            let bytes = record.value.to_ne_bytes();
-            let len = bytes.len().min(record.payload_len as usize);
-            Bytes::copy_from_slice(&bytes[..len])
-        };
         Self::Event(Event {
             seq: record.seq,
             source: record.source,
@@ -94,14 +100,31 @@ impl Delivery {
             time,
             value: (record.flags & abi::RECORD_VALUE != 0).then_some(record.value),
             cookie: record.cookie,
-            payload,
+            payload: payload(),
         })
+    }
+}
+
+/// The payload of a record, which may be in it; `behind` is what followed the record.
+pub(crate) fn owned_payload(record: &Record, behind: &[u8]) -> Bytes {
+    if record.flags & abi::RECORD_INLINE == 0 {
+        return Bytes::copy_from_slice(behind);
+    }
+    let bytes = record.value.to_ne_bytes();
+    let len = bytes.len().min(record.payload_len as usize);
+    Bytes::copy_from_slice(&bytes[..len])
+}
+
+impl Delivery {
+    /// What a record and its payload mean; `payload` is what followed the record.
+    pub(crate) fn from_record(record: &Record, payload: &[u8]) -> Self {
+        Self::new(record, || owned_payload(record, payload))
     }
 }
 
 /// Something that happened, as it was when it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct Event<P = Bytes> {
     /// Number within the subscription, from 1; gaps and ends of sources are numbered with it.
     pub seq: u64,
     /// Number of the source.
@@ -117,7 +140,7 @@ pub struct Event {
     /// The subscriber's own mark.
     pub cookie: u64,
     /// The data.
-    pub payload: Bytes,
+    pub payload: P,
 }
 
 /// Consecutive events of one source that were lost to this subscription.
@@ -240,17 +263,30 @@ impl fmt::Display for Gone {
 /// The frames in a buffer that `read` filled: each record with what follows it.
 pub(crate) struct Frames<'a>(pub(crate) &'a [u8]);
 
+impl<'a> Frames<'a> {
+    fn take_frame(&mut self) -> Option<(&'a [u8; Record::BYTES], &'a [u8])> {
+        let (head, rest) = self.0.split_first_chunk()?;
+        let payload = rest.get(..Record::from_bytes(head).trailing_len())?;
+        self.0 = rest
+            .get(abi::frame_align(payload.len())..)
+            .unwrap_or_default();
+        Some((head, payload))
+    }
+
+    /// With records as the bytes that they are.
+    pub(crate) fn with_heads(
+        mut self,
+    ) -> impl Iterator<Item = (&'a [u8; Record::BYTES], &'a [u8])> {
+        std::iter::from_fn(move || self.take_frame())
+    }
+}
+
 impl<'a> Iterator for Frames<'a> {
     type Item = (Record, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (head, rest) = self.0.split_first_chunk()?;
-        let record = Record::from_bytes(head);
-        let payload = rest.get(..record.trailing_len())?;
-        self.0 = rest
-            .get(abi::frame_align(payload.len())..)
-            .unwrap_or_default();
-        Some((record, payload))
+        let (head, payload) = self.take_frame()?;
+        Some((Record::from_bytes(head), payload))
     }
 }
 

@@ -11,10 +11,10 @@ use std::time::Duration;
 use nix::errno::Errno;
 use rtnotify_core::abi;
 
+use crate::builder::SubscriptionBuilder;
 use crate::client::{self, Access, Client};
 use crate::error::{Error, Result};
 use crate::loopback::Broker;
-use crate::subscription::SubscriptionBuilder;
 
 /// Where the module puts its device node.
 pub const DEFAULT_PATH: &str = "/dev/rtnotify";
@@ -159,6 +159,19 @@ impl Device {
                 control,
             }),
         })
+    }
+
+    /// Whether other processes can post and listen there: at the module's device and at a broker's, but not on a
+    /// loopback.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(!sigrt::Device::loopback().is_shared());
+    /// ```
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        !matches!(self.inner.backend, Backend::Loopback(_))
     }
 
     /// Whether the kernel module is at the other end.

@@ -75,6 +75,17 @@ pub enum Error {
         /// Longest that the source allows.
         max: usize,
     },
+    /// The payload is not a value of the type that was asked for.
+    #[error("payload of {len} bytes: {why}")]
+    PayloadShape {
+        /// Its length.
+        len: usize,
+        /// Why not.
+        why: &'static str,
+    },
+    /// The program's own function that deliveries were handed to has panicked; it is not called any more.
+    #[error("the function that takes deliveries has panicked")]
+    CallbackPanicked,
     /// The driver behind the source cannot take more now.
     #[error("the driver is busy: {accepted} posts taken, the rest is the caller's again")]
     Busy {
@@ -89,6 +100,18 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
+    /// The user to whom a signal was sent has as many queued as is allowed (`RLIMIT_SIGPENDING`); this one was not
+    /// sent. It can be again, once the receiver has taken some.
+    #[error(
+        "signal {signo}: the receiving user has as many signals queued as RLIMIT_SIGPENDING allows"
+    )]
+    SignalQueueFull {
+        /// The number.
+        signo: i32,
+    },
+    /// There is no such process, or no such thread in it.
+    #[error("there is no such process or thread")]
+    NoSuchProcess,
     /// A setting is out of range.
     #[error("{setting} is out of range: {limits}")]
     Setting {

@@ -29,28 +29,50 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Realtime signals that others send (`sigqueue`, timers, message queues) need no device: [`realtime`] receives each of
+//! them exactly once.
+//!
 //! # Anatomy
 //!
-//! - [`sys`]: system calls; the only module with `unsafe`.
+//! - [`Device`], [`Source`], [`SubscriptionBuilder`]: what there is, and what is wanted of it. A subscription starts as
+//!
+//! | Started with | Is | Whose thread | Payloads |
+//! |---|---|---|---|
+//! | [`start`](SubscriptionBuilder::start) | [`Subscription`]: a channel for `select!`, `for`, timeouts; a `Stream` | a [`Dispatcher`], its own or shared | `Bytes` |
+//! | [`lazy_payloads`](SubscriptionBuilder::lazy_payloads) and `start` | the same | the same | in the device, by handle: [`LazyPayload`] |
+//! | [`handler`](SubscriptionBuilder::handler) and `start` | the same | signals interrupt the caller, a dispatcher does the rest | either |
+//! | [`start_with`](SubscriptionBuilder::start_with) | [`Listener`]: a function that is called | a dispatcher | `Bytes` |
+//! | [`start_polled`](SubscriptionBuilder::start_polled) | [`PolledSubscription`]: a descriptor for event loops; a `Stream` on tokio's and async-io's | the caller's | `Bytes` |
+//! | [`start_mapped`](SubscriptionBuilder::start_mapped) | [`MappedSubscription`]: batches that are borrowed where they lie | the caller's | `&[u8]` |
+//!
+//! All of them give the same deliveries in the same order.
+//!
+//! - A dispatcher takes the signals with `sigtimedwait`, so no code of yours or ours runs in a signal handler. It fetches
+//!   the data through the device, by the handle that the signal carries ([`Mode::PerEvent`]) or in batches
+//!   ([`Mode::Window`], [`Mode::Coalesced`]), and fills a bounded channel.
 //! - [`client`]: the device's own interface as safe operations, over the kernel module or over [`loopback`],
-//!   a broker in the process that runs the module's state machine and sends the same signals.
-//! - [`Device`], [`Source`], [`SubscriptionBuilder`], [`Subscription`]: what programs use.
-//! - A dispatcher thread per subscription takes the signals with `sigtimedwait`, so no code of yours or ours
-//!   runs in a signal handler. It fetches the data through the device, by the handle that the signal carries
-//!   ([`Mode::PerEvent`]) or in batches ([`Mode::Window`]), and fills a bounded channel.
+//!   a broker in the process that runs the module's state machine and sends the same signals. [`ring`] is a lane in
+//!   shared memory.
+//! - [`sys`]: system calls, and what runs in handlers; the only module with `unsafe`.
 //!
 //! The queue in the device is the truth and the signal a doorbell: a signal that the limit on queued signals
 //! refuses (`RLIMIT_SIGPENDING`) is replaced by one that cannot be refused, and no event depends on it.
 //!
+//! # Features
+//!
+//! None is on by default. `stream`: [`Subscription`] and [`realtime::Signals`] are a `futures_core::Stream`, on any
+//! executor. `tokio`, `async-io`: streams on those event loops, without a thread. `zerocopy`: payloads as values of types,
+//! where they lie.
+//!
 //! # Limitations
 //!
 //! - 64-bit Linux only.
-//! - One way to receive so far: the dispatcher thread. There is no delivery in a real signal handler and no
-//!   `Stream` yet, payloads are copied rather than mapped, and there is one lane (signal number) per
-//!   subscription. The layer below has several lanes, maps payloads by their handles, and maps a lane as a
-//!   [`ring`]: see [`client::Client`].
-//! - The loopback serves one process, a [`broker`] several; each lists its other differences.
-//! - A subscription drops what nobody has received when it is dropped itself.
+//! - The loopback serves one process, a [`broker`] several; each lists its other differences. Their mapped payloads are
+//!   copies.
+//! - What is in a channel is first in, first out, whatever the priorities; see
+//!   [`subscribe_at`](SubscriptionBuilder::subscribe_at). Polled and mapped subscriptions have one priority.
+//! - A subscription that is dropped discards what nobody has received; [`Subscription::shutdown`] gives it back.
+//! - A handler, once installed, stays for good, for others may rely on it; nothing is done in it any more.
 //!
 //! # Race conditions
 //!
@@ -60,31 +82,62 @@
 //! - While a dispatcher waits it also accepts a `SIGURG` sent to the process. Programs that use `SIGURG` for
 //!   out-of-band data should block it in no thread, or handle it through `signalfd` elsewhere: the
 //!   dispatcher may win.
-//! - After `fork`, the child's copies of [`Device`], [`Source`] and [`Subscription`] answer
+//! - After `fork`, the child's copies of [`Device`], [`Source`] and of every subscription answer
 //!   [`Error::Forked`], and their destructors do nothing. The child may open the device anew.
-//! - A program that starts another with `exec` need do nothing: descriptors are close-on-exec, and the
-//!   dispatcher ends with the old program.
+//! - A program that starts another need do nothing: descriptors are close-on-exec, and dispatchers end with the old
+//!   program. One that replaces *itself* with `exec` must first drop what the loopback rings in the thread that does it:
+//!   mapped subscriptions, and those with a handler. What is pending for that thread survives into the new program, and
+//!   the loopback cannot take it back as the module does.
 
 #![deny(unsafe_code)]
 
 pub mod broker;
 pub mod client;
 pub mod loopback;
+pub mod outbox;
+pub mod realtime;
+pub mod ring;
 #[expect(unsafe_code, reason = "the one place for system calls")]
 pub mod sys;
+pub mod trace;
 
+mod builder;
 mod delivery;
 mod device;
 mod dispatcher;
 mod error;
-pub mod ring;
+mod handover;
+mod lazy;
+mod mapped;
+mod polled;
 mod signal;
+mod sink;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+mod streams;
 mod subscription;
+#[cfg(feature = "zerocopy")]
+mod typed;
+#[cfg(feature = "stream")]
+mod wake;
 
+pub use builder::{Lane, SubscriptionBuilder};
 pub use delivery::{Delivery, Event, Gap, Gone, LossReason, parse_frames};
 pub use device::{
     Batch, DEFAULT_PATH, Device, Source, SourceInfo, SourceOptions, SourceRef, SourceType,
 };
+pub use dispatcher::Dispatcher;
 pub use error::{Error, Result};
+pub use lazy::LazyPayload;
+pub use mapped::{MappedBatch, MappedSubscription};
+pub use polled::PolledSubscription;
 pub use rtnotify_core::abi;
-pub use subscription::{Filter, Mode, Overflow, Stats, Subscription, SubscriptionBuilder};
+#[cfg(feature = "async-io")]
+pub use streams::AsyncIoStream;
+#[cfg(feature = "tokio")]
+pub use streams::TokioStream;
+pub use subscription::{Filter, Listener, Mode, Overflow, Shutdown, Stats, Subscription};
+
+/// The code in `docs/cookbook.md` runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/cookbook.md")]
+struct Cookbook;

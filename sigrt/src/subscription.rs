@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Subscriptions: described by a builder, alive as a dispatcher thread, used as a channel.
+//! Subscriptions: alive at a dispatcher thread, used as a channel. Their settings and counters.
 
 use std::fmt;
 use std::ops::{Deref, RangeInclusive};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use bytes::Bytes;
+use crossbeam_channel::Receiver;
 use nix::errno::Errno;
 use rtnotify_core::abi;
 
-use crate::client::{Access, Client};
+use crate::client::Client;
 use crate::delivery::Delivery;
-use crate::device::{Device, SourceRef};
-use crate::dispatcher::{self, Control};
+use crate::dispatcher::{Control, Dispatcher};
 use crate::error::{Error, Result};
 use crate::signal::Lease;
+use crate::sink::Ends;
+use crate::sys::handler::Action;
 use crate::sys::{self, Tid};
 
 /// How the device announces events.
@@ -57,7 +58,41 @@ pub struct Filter {
     value_match: u64,
 }
 
+impl Overflow {
+    pub(crate) fn to_abi(self) -> u32 {
+        match self {
+            Self::RejectNewest => abi::POLICY_REJECT_NEWEST,
+            Self::DropOldest => abi::POLICY_DROP_OLDEST,
+            Self::LatestOnly => abi::POLICY_LATEST_ONLY,
+            Self::Block => abi::POLICY_BLOCK,
+        }
+    }
+
+    /// Whether events are lost that have been queued.
+    pub(crate) fn withdraws(self) -> bool {
+        matches!(self, Self::DropOldest | Self::LatestOnly)
+    }
+}
+
+impl Mode {
+    pub(crate) fn to_abi(self) -> u32 {
+        match self {
+            Self::PerEvent => abi::MODE_PER_EVENT,
+            Self::Window => abi::MODE_WINDOW,
+            Self::Coalesced => abi::MODE_COALESCED,
+        }
+    }
+}
+
 impl Filter {
+    pub(crate) fn apply(self, request: &mut abi::Subscribe) {
+        request.flags |= abi::SUB_FILTER;
+        request.kind_first = self.kind_first;
+        request.kind_last = self.kind_last;
+        request.value_mask = self.value_mask;
+        request.value_match = self.value_match;
+    }
+
     /// Events of these kinds, whatever their value.
     #[must_use]
     pub fn kinds(kinds: RangeInclusive<u16>) -> Self {
@@ -78,257 +113,15 @@ impl Filter {
     }
 }
 
-/// The request for a subscription.
-fn wanted(source: u32, cookie: Option<u64>, filter: Option<Filter>) -> abi::Subscribe {
-    let mut request = abi::Subscribe {
-        source,
-        ..abi::Subscribe::zeroed()
-    };
-    if let Some(cookie) = cookie {
-        request.flags |= abi::SUB_COOKIE;
-        request.cookie = cookie;
-    }
-    if let Some(filter) = filter {
-        request.flags |= abi::SUB_FILTER;
-        request.kind_first = filter.kind_first;
-        request.kind_last = filter.kind_last;
-        request.value_mask = filter.value_mask;
-        request.value_match = filter.value_match;
-    }
-    request
-}
-
-/// What a subscription is to be like; made by [`Device::subscription`].
-///
-/// # Examples
-///
-/// ```
-/// use sigrt::{Device, Mode, SourceOptions};
-///
-/// let device = Device::loopback();
-/// let _pulses = device.create_source(SourceOptions::new("pulses"))?;
-/// let subscription = device
-///     .subscription()
-///     .mode(Mode::PerEvent)
-///     .queue_len(64)
-///     .subscribe("pulses")
-///     .start()?;
-/// assert!(subscription.try_recv().is_err(), "nothing was posted");
-/// # Ok::<(), sigrt::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct SubscriptionBuilder {
-    device: Device,
-    signal: Option<i32>,
-    mode: Mode,
-    overflow: Overflow,
-    queue_len: u32,
-    quota: u64,
-    window: u32,
-    cookie: u64,
-    channel_capacity: usize,
-    failover: Tid,
-    sources: Vec<(SourceRef, Option<u64>, Option<Filter>)>,
-}
-
-impl SubscriptionBuilder {
-    pub(crate) fn new(device: Device) -> Self {
-        Self {
-            device,
-            signal: None,
-            mode: Mode::default(),
-            overflow: Overflow::default(),
-            queue_len: 0,
-            quota: 0,
-            window: 0,
-            cookie: 0,
-            channel_capacity: 256,
-            failover: 0,
-            sources: Vec::new(),
-        }
-    }
-
-    /// Realtime signal number to use; [`crate::sys::sigrtmin`] is the first. Default: one that the program
-    /// has no handler for.
-    #[must_use]
-    pub fn signal(mut self, signo: i32) -> Self {
-        self.signal = Some(signo);
-        self
-    }
-
-    /// How events are announced. Default: [`Mode::Window`].
-    #[must_use]
-    pub fn mode(mut self, mode: Mode) -> Self {
-        self.mode = mode;
-        self
-    }
-
-    /// What is lost when there is no room. Default: [`Overflow::RejectNewest`].
-    #[must_use]
-    pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.overflow = overflow;
-        self
-    }
-
-    /// Events that the device queues at most, 1 to 65536, at least 2 with another overflow policy than the
-    /// default. Default: 1024.
-    #[must_use]
-    pub fn queue_len(mut self, events: u32) -> Self {
-        self.queue_len = events;
-        self
-    }
-
-    /// Bytes of payload that the device queues at most, up to 256 MiB. Default: 1 MiB.
-    #[must_use]
-    pub fn quota(mut self, bytes: u64) -> Self {
-        self.quota = bytes;
-        self
-    }
-
-    /// Signals outstanding at most, 1 to 256. Default: 32.
-    #[must_use]
-    pub fn window(mut self, signals: u32) -> Self {
-        self.window = signals;
-        self
-    }
-
-    /// A mark that every event carries. Default: 0.
-    #[must_use]
-    pub fn cookie(mut self, cookie: u64) -> Self {
-        self.cookie = cookie;
-        self
-    }
-
-    /// Deliveries that wait in the channel at most. When it is full the device's queue fills, and when that
-    /// is full events are lost and gaps are delivered. Default: 256; 0 makes every delivery a rendezvous.
-    #[must_use]
-    pub fn channel_capacity(mut self, deliveries: usize) -> Self {
-        self.channel_capacity = deliveries;
-        self
-    }
-
-    /// A thread that the device rings for should the dispatcher thread exit; it must block or handle the
-    /// signal. The dispatcher does not exit by itself, so few need this.
-    #[must_use]
-    pub fn failover(mut self, thread: Tid) -> Self {
-        self.failover = thread;
-        self
-    }
-
-    /// Adds a source, by name or number.
-    #[must_use]
-    pub fn subscribe(mut self, source: impl Into<SourceRef>) -> Self {
-        self.sources.push((source.into(), None, None));
-        self
-    }
-
-    /// Adds a source of which only those events are delivered that pass a filter.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use sigrt::{Device, Filter, SourceOptions};
-    ///
-    /// let device = Device::loopback();
-    /// let door = device.create_source(SourceOptions::new("door"))?;
-    /// // Kind 7, and only where the lowest bit of the value is set.
-    /// let filter = Filter::kinds(7..=7).value(1, 1);
-    /// let subscription = device.subscription().subscribe_filtered(&door, filter).start()?;
-    /// door.post_kind(7, Some(2), b"closed")?;
-    /// door.post_kind(7, Some(3), b"open")?;
-    /// assert_eq!(subscription.recv()?.event().unwrap().payload, "open");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn subscribe_filtered(mut self, source: impl Into<SourceRef>, filter: Filter) -> Self {
-        self.sources.push((source.into(), None, Some(filter)));
-        self
-    }
-
-    /// Adds a source whose events carry a mark of their own.
-    #[must_use]
-    pub fn subscribe_with_cookie(mut self, source: impl Into<SourceRef>, cookie: u64) -> Self {
-        self.sources.push((source.into(), Some(cookie), None));
-        self
-    }
-
-    /// Starts the dispatcher and subscribes.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoSuchSource`], [`Error::SubscribedTwice`], [`Error::Signal`], [`Error::Setting`],
-    /// [`Error::Limit`], [`Error::Permission`], [`Error::Forked`].
-    pub fn start(self) -> Result<Subscription> {
-        let mut numbers = Vec::new();
-        let mut largest = 0;
-        let listed = self.device.sources()?;
-        for (which, cookie, filter) in &self.sources {
-            let info = listed
-                .iter()
-                .find(|info| which.names(info))
-                .ok_or_else(|| Error::NoSuchSource {
-                    name: which.to_string(),
-                })?;
-            largest = largest.max(info.max_payload);
-            numbers.push(wanted(info.number, *cookie, *filter));
-        }
-        if self.queue_len > abi::MAX_QUEUE
-            || self.quota > abi::MAX_QUOTA
-            || self.window > abi::MAX_WINDOW
-            || (self.queue_len == 1 && self.overflow != Overflow::RejectNewest)
-        {
-            return Err(Error::Setting {
-                setting: "queue length, quota or window",
-                limits: "65536 events (at least 2 unless the newest is rejected), 256 MiB, 256 signals",
-            });
-        }
-        let lease = Lease::new(self.signal)?;
-        let client = Arc::new(self.device.client(Access::Read, false)?);
-        let request = abi::Register {
-            flags: abi::REG_PREAD_RECORD,
-            signo: lease.signo() as u32,
-            failover_tid: self.failover,
-            mode: match self.mode {
-                Mode::PerEvent => abi::MODE_PER_EVENT,
-                Mode::Window => abi::MODE_WINDOW,
-                Mode::Coalesced => abi::MODE_COALESCED,
-            },
-            window: self.window,
-            queue_len: self.queue_len,
-            policy: match self.overflow {
-                Overflow::RejectNewest => abi::POLICY_REJECT_NEWEST,
-                Overflow::DropOldest => abi::POLICY_DROP_OLDEST,
-                Overflow::LatestOnly => abi::POLICY_LATEST_ONLY,
-                Overflow::Block => abi::POLICY_BLOCK,
-            },
-            clock: abi::CLOCK_MONOTONIC,
-            quota: self.quota,
-            cookie: self.cookie,
-            ..abi::Register::zeroed()
-        };
-        let (sender, receiver) = bounded(self.channel_capacity);
-        let started = dispatcher::start(Arc::clone(&client), request, numbers, largest, sender)?;
-        Ok(Subscription {
-            live: Some(Live {
-                receiver,
-                thread: started.thread,
-                stop: started.stop,
-                control: started.control,
-                lease,
-                client,
-            }),
-            pid: sys::process_id(),
-        })
-    }
-}
-
 /// Events that arrive, until this is dropped.
 ///
-/// It dereferences to the [`Receiver`], so it goes into `recv`, `iter` and `select!` as it is. Receivers
-/// cloned from it are disconnected once it is gone, after what they still hold.
+/// It dereferences to the [`Receiver`], so it has `recv`, `recv_timeout`, `recv_deadline`, `try_recv`, `iter` and
+/// `try_iter` and goes into `for` and `select!` as it is. Receivers cloned from it are disconnected once it is gone,
+/// after what they still hold. With the feature `stream` it is a `Stream`, on any executor.
 ///
 /// Dropping it ends the registration, takes the signals that are still pending, and waits for the dispatcher
-/// thread. Deliveries that nobody has received by then are discarded. In a forked child it does nothing.
+/// thread, unless others use that. Deliveries that nobody has received by then are discarded; [`Subscription::shutdown`]
+/// gives them back. In a forked child dropping does nothing.
 ///
 /// # Examples
 ///
@@ -347,48 +140,118 @@ impl SubscriptionBuilder {
 ///     }
 ///     recv(after(Duration::from_secs(10))) -> _ => panic!("nobody came"),
 /// }
+/// source.post(None, b"knock, knock")?;
+/// for delivery in &subscription {
+///     assert_eq!(delivery.event().unwrap().payload, "knock, knock");
+///     break;
+/// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Subscription {
+pub struct Subscription<P = Bytes> {
     /// Taken when dropped.
-    live: Option<Live>,
+    live: Option<Live<P>>,
     pid: u32,
 }
 
-struct Live {
-    receiver: Receiver<Delivery>,
-    thread: JoinHandle<()>,
-    /// Nothing is ever sent; its end tells a dispatcher that waits for room in the channel.
-    stop: Sender<()>,
-    control: Arc<Control>,
-    lease: Lease,
-    client: Arc<Client>,
+pub(crate) struct Live<P> {
+    pub(crate) receiver: Receiver<Delivery<P>>,
+    pub(crate) ends: Arc<Ends<P>>,
+    pub(crate) at: Place,
 }
 
-impl Subscription {
-    fn live(&self) -> &Live {
+/// A subscription's place at its dispatcher.
+pub(crate) struct Place {
+    pub(crate) id: u64,
+    /// With a real handler: what it does, and what keeps it.
+    pub(crate) actions: Vec<Action>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) leases: Vec<Lease>,
+    pub(crate) client: Arc<Client>,
+    /// Last: this may end the thread.
+    pub(crate) dispatcher: Dispatcher,
+}
+
+impl Place {
+    fn signal(&self) -> i32 {
+        self.leases.first().map_or(0, Lease::signo)
+    }
+
+    fn stats(&self) -> Result<Stats> {
+        let stats = self.client.stats();
+        stats
+            .map(Stats)
+            .map_err(|errno| Error::from_errno("read the counters", errno))
+    }
+
+    fn pause(&self, paused: bool) -> Result<()> {
+        if self.dispatcher.is_forked() {
+            return Err(Error::Forked);
+        }
+        self.dispatcher.pause(self.id, paused);
+        Ok(())
+    }
+
+    fn shut_down(&self) -> Result<Stats> {
+        if self.dispatcher.is_forked() {
+            return Err(Error::Forked);
+        }
+        let done = self.dispatcher.shut_down(self.id);
+        done.map(Stats).map_err(|errno| {
+            let failure = self.control.failure();
+            failure.unwrap_or_else(|| Error::from_errno("shut down", errno))
+        })
+    }
+
+    fn end(self) {
+        // No doorbell is left on its way when the handlers go.
+        self.dispatcher.remove(self.id);
+        drop(self.actions);
+        drop(self.dispatcher);
+        drop(self.leases);
+    }
+}
+
+/// What a subscription had left when it was shut down.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Shutdown<P = Bytes> {
+    /// Deliveries that nobody has received, in order: all there were.
+    pub rest: Vec<Delivery<P>>,
+    /// The final counters.
+    pub stats: Stats,
+}
+
+impl<P> Subscription<P> {
+    pub(crate) fn new(live: Live<P>) -> Self {
+        Self {
+            live: Some(live),
+            pid: sys::process_id(),
+        }
+    }
+
+    fn live(&self) -> &Live<P> {
         match &self.live {
             Some(live) => live,
-            None => unreachable!("only drop takes it"),
+            None => unreachable!("only drop and shutdown take it"),
         }
     }
 
     /// Where the deliveries come out.
     #[must_use]
-    pub fn receiver(&self) -> &Receiver<Delivery> {
+    pub fn receiver(&self) -> &Receiver<Delivery<P>> {
         &self.live().receiver
     }
 
-    /// The signal number in use.
+    /// The signal number in use; with several priorities, that of the most urgent one.
     #[must_use]
     pub fn signal(&self) -> i32 {
-        self.live().lease.signo()
+        self.live().at.signal()
     }
 
     /// The dispatcher thread.
     #[must_use]
     pub fn dispatcher(&self) -> Tid {
-        self.live().control.tid()
+        self.live().at.dispatcher.thread()
     }
 
     /// The counters.
@@ -397,30 +260,114 @@ impl Subscription {
     ///
     /// [`Error::Forked`], [`Error::Os`].
     pub fn stats(&self) -> Result<Stats> {
-        self.live()
-            .client
-            .stats()
-            .map(Stats)
-            .map_err(|errno| Error::from_errno("read the counters", errno))
+        self.live().at.stats()
     }
 
-    /// Why the dispatcher has ended by itself, if it has; the channel is disconnected then.
+    /// Why it has ended by itself, if it has; the channel is disconnected then.
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
-        let errno = self.live().control.failure()?;
-        Some(Error::from_errno("receive", errno))
+        self.live().at.control.failure()
+    }
+
+    /// Stops to take events from the device: when this returns, nothing more comes into the channel. Events are
+    /// queued in the device meanwhile, and lost where there is no room, as always.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forked`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let source = device.create_source(SourceOptions::new("door"))?;
+    /// let subscription = device.subscription().subscribe(&source).start()?;
+    /// subscription.pause()?;
+    /// source.post(None, b"knock")?;
+    /// assert!(subscription.try_recv().is_err());
+    /// subscription.resume()?;
+    /// assert_eq!(subscription.recv()?.event().unwrap().payload, "knock");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn pause(&self) -> Result<()> {
+        self.live().at.pause(true)
+    }
+
+    /// Takes events again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forked`].
+    pub fn resume(&self) -> Result<()> {
+        self.live().at.pause(false)
+    }
+
+    /// Ends it and returns all that nobody has received: in the channel, on the way, in the device. Every event that
+    /// was posted until then has been delivered, is in [`Shutdown::rest`], or is in a gap.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceGone`], or why it had ended by itself before; [`Error::Forked`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, SourceOptions};
+    /// # let device = Device::loopback();
+    /// # let source = device.create_source(SourceOptions::new("door"))?;
+    /// let subscription = device.subscription().subscribe(&source).start()?;
+    /// for n in 0..3 {
+    ///     source.post(Some(n), b"")?;
+    /// }
+    /// let end = subscription.shutdown()?;
+    /// assert_eq!(end.rest.len(), 3);
+    /// assert_eq!((end.stats.posted, end.stats.consumed, end.stats.lost()), (3, 3, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shutdown(mut self) -> Result<Shutdown<P>> {
+        let live = self.live();
+        let stats = live.at.shut_down()?;
+        let mut rest: Vec<_> = live.receiver.try_iter().collect();
+        rest.extend(live.ends.take_rest());
+        if let Some(live) = self.live.take() {
+            live.at.end();
+        }
+        Ok(Shutdown { rest, stats })
     }
 }
 
-impl Deref for Subscription {
-    type Target = Receiver<Delivery>;
+impl<P> Deref for Subscription<P> {
+    type Target = Receiver<Delivery<P>>;
 
     fn deref(&self) -> &Self::Target {
         self.receiver()
     }
 }
 
-impl fmt::Debug for Subscription {
+impl<'a, P> IntoIterator for &'a Subscription<P> {
+    type Item = Delivery<P>;
+    type IntoIter = crossbeam_channel::Iter<'a, Delivery<P>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.receiver().iter()
+    }
+}
+
+#[cfg(feature = "stream")]
+impl<P> futures_core::Stream for Subscription<P> {
+    type Item = Delivery<P>;
+
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Delivery<P>>> {
+        let live = self.live();
+        live.ends.waker.poll(context, || live.receiver.try_recv())
+    }
+}
+
+impl<P> fmt::Debug for Subscription<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
             .field("signal", &self.signal())
@@ -429,7 +376,7 @@ impl fmt::Debug for Subscription {
     }
 }
 
-impl Drop for Subscription {
+impl<P> Drop for Subscription<P> {
     fn drop(&mut self) {
         let Some(live) = self.live.take() else { return };
         if sys::process_id() != self.pid {
@@ -437,11 +384,107 @@ impl Drop for Subscription {
             std::mem::forget(live);
             return;
         }
-        drop(live.stop);
-        live.control.stop();
-        // It does not panic; if it did, there would be nothing left to end.
-        live.thread.join().ok();
-        drop(live.lease);
+        live.at.end();
+    }
+}
+
+/// A subscription whose deliveries a function of the program takes, until this is dropped.
+///
+/// See [`SubscriptionBuilder::start_with`](crate::SubscriptionBuilder::start_with).
+pub struct Listener {
+    /// Taken when dropped.
+    at: Option<Place>,
+    ends: Arc<Ends<Bytes>>,
+    pid: u32,
+}
+
+impl Listener {
+    pub(crate) fn new(at: Place, ends: Arc<Ends<Bytes>>) -> Self {
+        Self {
+            at: Some(at),
+            ends,
+            pid: sys::process_id(),
+        }
+    }
+
+    fn at(&self) -> &Place {
+        match &self.at {
+            Some(at) => at,
+            None => unreachable!("only drop and shutdown take it"),
+        }
+    }
+
+    /// The thread that calls the function.
+    #[must_use]
+    pub fn dispatcher(&self) -> Tid {
+        self.at().dispatcher.thread()
+    }
+
+    /// The counters.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forked`], [`Error::Os`].
+    pub fn stats(&self) -> Result<Stats> {
+        self.at().stats()
+    }
+
+    /// Why it has ended by itself, if it has: [`Error::CallbackPanicked`], or what became of the device.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        self.at().control.failure()
+    }
+
+    /// [`Subscription::pause`]. In the function itself it takes effect when that returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forked`].
+    pub fn pause(&self) -> Result<()> {
+        self.at().pause(true)
+    }
+
+    /// [`Subscription::resume`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forked`].
+    pub fn resume(&self) -> Result<()> {
+        self.at().pause(false)
+    }
+
+    /// [`Subscription::shutdown`]: what the function has not been called with comes back.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn shutdown(mut self) -> Result<Shutdown> {
+        let stats = self.at().shut_down()?;
+        let rest = self.ends.take_rest().into();
+        if let Some(at) = self.at.take() {
+            at.end();
+        }
+        Ok(Shutdown { rest, stats })
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener")
+            .field("dispatcher", &self.dispatcher())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let Some(at) = self.at.take() else { return };
+        if sys::process_id() == self.pid {
+            at.end();
+        } else {
+            // As for Subscription.
+            std::mem::forget(at);
+        }
     }
 }
 

@@ -8,6 +8,9 @@
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("handles travel in a 64-bit sigval: 32-bit programs are not supported");
 
+pub(crate) mod handler;
+pub(crate) mod info;
+
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::time::Duration;
@@ -160,6 +163,22 @@ pub struct Taken {
     pub value: u64,
 }
 
+impl Taken {
+    fn decode(info: &libc::siginfo_t) -> Self {
+        let value = if info.si_code == libc::SI_QUEUE {
+            // SAFETY: with SI_QUEUE the `_rt` member is the one in force.
+            unsafe { info.si_value() }.sival_ptr as u64
+        } else {
+            0
+        };
+        Self {
+            signo: info.si_signo,
+            code: info.si_code,
+            value,
+        }
+    }
+}
+
 /// Layout of `siginfo_t` for queued signals on 64-bit Linux (`include/uapi/asm-generic/siginfo.h`).
 #[repr(C)]
 struct QueuedInfo {
@@ -196,18 +215,7 @@ pub fn take_signal(set: &SignalSet, timeout: Option<Duration>) -> Result<Taken, 
         return Err(Errno::last());
     }
     // SAFETY: zeroed is a valid siginfo_t, and the kernel has only made it more so.
-    let info = unsafe { info.assume_init() };
-    let value = if info.si_code == libc::SI_QUEUE {
-        // SAFETY: with SI_QUEUE the `_rt` member is the one in force.
-        unsafe { info.si_value() }.sival_ptr as u64
-    } else {
-        0
-    };
-    Ok(Taken {
-        signo,
-        code: info.si_code,
-        value,
-    })
+    Ok(Taken::decode(unsafe { info.assume_init_ref() }))
 }
 
 /// Queues `signo` with `value` to a thread of this process, with sender and user 0, as the module does.
@@ -333,6 +341,32 @@ pub fn gettid() -> Tid {
     unsafe { libc::gettid() }
 }
 
+/// Has the kernel queue `signo` to this process, with the descriptor in `si_fd`, whenever `fd` becomes ready and has
+/// `O_ASYNC` set (`F_SETOWN` and `F_SETSIG` of `fcntl(2)`): for [`crate::realtime`].
+///
+/// # Errors
+///
+/// `EINVAL` (no such signal).
+///
+/// # Examples
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// let (reader, _writer) = std::io::pipe()?;
+/// sigrt::sys::announce_readiness(reader.as_fd(), sigrt::sys::sigrtmin())?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn announce_readiness(fd: BorrowedFd<'_>, signo: i32) -> Result<(), Errno> {
+    /// `F_SETSIG` of `include/uapi/asm-generic/fcntl.h`.
+    const F_SETSIG: i32 = 10;
+    // SAFETY: no memory is involved.
+    let done = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETOWN, process_id() as i32) };
+    Errno::result(done)?;
+    // SAFETY: no memory is involved.
+    let done = unsafe { libc::fcntl(fd.as_raw_fd(), F_SETSIG, signo) };
+    Errno::result(done).map(drop)
+}
+
 /// Whether the process has neither a handler for `signo` nor ignores it.
 #[must_use]
 pub fn has_default_action(signo: i32) -> bool {
@@ -448,20 +482,14 @@ pub(crate) fn device_read_lane(
 ///
 /// # Invariants
 ///
-/// `control` is a page that is mapped for reading and writing, and unmapped exactly once.
+/// `control` is at least a page.
 #[derive(Debug)]
 pub(crate) struct RingPages {
     records: Mapping,
     pool: Mapping,
-    control: *mut libc::c_void,
-    control_len: usize,
+    control: Written,
     entries: u64,
 }
-
-// SAFETY: what is shared with the kernel is only accessed through atomics, or not written while it is looked at.
-unsafe impl Send for RingPages {}
-// SAFETY: as above.
-unsafe impl Sync for RingPages {}
 
 impl RingPages {
     /// Publishes a lane to a ring and maps that.
@@ -478,27 +506,12 @@ impl RingPages {
         device_ioctl(fd, abi::IOC_MAP_RING, &mut ring)?;
         let records = Mapping::new(fd, ring.ring_offset, ring.ring_len as usize)?;
         let pool = Mapping::new(fd, ring.pool_offset, ring.pool_len as usize)?;
-        let control_len = ring.control_len as usize;
-        // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
-        let control = unsafe {
-            libc::mmap64(
-                std::ptr::null_mut(),
-                control_len,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                fd.as_raw_fd(),
-                ring.control_offset as libc::off64_t,
-            )
-        };
-        if control == libc::MAP_FAILED {
-            return Err(Errno::last());
-        }
-        // INVARIANT: it has just been mapped.
+        let control = Written::new(fd, ring.control_offset, ring.control_len as usize)?;
+        // INVARIANT: the device maps whole pages.
         Ok(Self {
             records,
             pool,
             control,
-            control_len,
             entries: ring.entries.into(),
         })
     }
@@ -521,13 +534,10 @@ impl RingPages {
         self.header(1) != 0
     }
 
-    /// Record number `n`, which is published and not given back.
-    pub(crate) fn record(&self, n: u64) -> abi::Record {
+    /// The bytes of record number `n`, which is published and not given back.
+    pub(crate) fn record(&self, n: u64) -> Option<&[u8; abi::Record::BYTES]> {
         let at = PAGE + (n & (self.entries - 1)) as usize * abi::Record::BYTES;
-        match self.records.get(at..).and_then(|rest| rest.first_chunk()) {
-            Some(bytes) => abi::Record::from_bytes(bytes),
-            None => abi::Record::zeroed(),
-        }
+        self.records.get(at..)?.first_chunk()
     }
 
     /// The payload of such a record; nothing where the record names what is not there.
@@ -539,15 +549,74 @@ impl RingPages {
 
     /// Gives back all records before number `head`.
     pub(crate) fn give_back(&self, head: u64) {
-        // SAFETY: the page is mapped by the invariant; the kernel reads the word with an atomic load.
-        unsafe { &*self.control.cast::<AtomicU64>() }.store(head, Ordering::Release);
+        self.control.word().store(head, Ordering::Release);
     }
 }
 
-impl Drop for RingPages {
+/// Memory of the device that this process writes.
+///
+/// # Invariants
+///
+/// `start` is mapped for reading and writing, `len` bytes, and unmapped exactly once.
+#[derive(Debug)]
+pub(crate) struct Written {
+    start: *mut libc::c_void,
+    len: usize,
+}
+
+// SAFETY: it is memory of this value alone; the kernel bears with what is written there at any time.
+unsafe impl Send for Written {}
+// SAFETY: a shared reference gives no access but through atomics.
+unsafe impl Sync for Written {}
+
+impl Written {
+    /// Maps `len` bytes at `offset`.
+    ///
+    /// # Errors
+    ///
+    /// What the device says.
+    pub(crate) fn new(fd: BorrowedFd<'_>, offset: u64, len: usize) -> Result<Self, Errno> {
+        // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
+        let start = unsafe {
+            libc::mmap64(
+                std::ptr::null_mut(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                fd.as_raw_fd(),
+                offset as libc::off64_t,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        // INVARIANT: it has just been mapped.
+        Ok(Self { start, len })
+    }
+
+    /// Bytes in it.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// All of it.
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: mapped by the invariant, and every bit pattern is a value. The kernel writes here only during calls
+        // that take this value exclusively, and other processes do not share it.
+        unsafe { std::slice::from_raw_parts_mut(self.start.cast(), self.len) }
+    }
+
+    /// The first word, of at least a page.
+    fn word(&self) -> &AtomicU64 {
+        // SAFETY: mapped and aligned by the invariant; the kernel reads it with atomic loads.
+        unsafe { &*self.start.cast::<AtomicU64>() }
+    }
+}
+
+impl Drop for Written {
     fn drop(&mut self) {
         // SAFETY: by the invariant; nothing refers to it any more.
-        unsafe { libc::munmap(self.control, self.control_len) };
+        unsafe { libc::munmap(self.start, self.len) };
     }
 }
 
@@ -671,4 +740,20 @@ pub(crate) fn pread(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Resul
         )
     };
     Errno::result(got).map(|n| n as usize)
+}
+
+/// Puts a descriptor on tokio's event loop.
+///
+/// # Errors
+///
+/// What the event loop says.
+#[cfg(feature = "tokio")]
+pub(crate) fn on_tokio(
+    descriptor: crate::streams::Descriptor,
+) -> std::io::Result<tokio::io::unix::AsyncFd<crate::streams::Descriptor>> {
+    // SAFETY: what it is made of keeps the descriptor open, and always answers with the same one.
+    let done = unsafe {
+        tokio::io::unix::AsyncFd::register_with_interest(descriptor, tokio::io::Interest::READABLE)
+    };
+    done.map_err(std::io::Error::from)
 }

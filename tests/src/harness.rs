@@ -62,6 +62,17 @@ impl Backend {
         }
     }
 
+    /// What the test program whose `module_path!()` is given is for: the targets whose names begin with `vm_` repeat
+    /// the tests of another one over the module, in the guest.
+    #[must_use]
+    pub fn of(module_path: &str) -> Self {
+        if module_path.starts_with("vm_") {
+            Self::module()
+        } else {
+            Self::loopback()
+        }
+    }
+
     /// It, one layer higher.
     #[must_use]
     pub fn device(&self) -> Device {
@@ -82,7 +93,7 @@ pub fn unique(prefix: &str) -> String {
 }
 
 /// Runs a test among others, with a watchdog.
-pub fn shared(name: &str, backend: &Backend, test: fn(&Backend)) {
+pub fn shared(name: &str, backend: &Backend, test: impl FnOnce(&Backend)) {
     let watchdog = Watchdog::start(name);
     test(backend);
     drop(watchdog);
@@ -91,7 +102,7 @@ pub fn shared(name: &str, backend: &Backend, test: fn(&Backend)) {
 /// Runs a test in a process of its own: it may change limits, dispositions, and fork.
 ///
 /// The process is this very test program, told to run this one test.
-pub fn isolated(name: &str, backend: &Backend, test: fn(&Backend)) {
+pub fn isolated(name: &str, backend: &Backend, test: impl FnOnce(&Backend)) {
     if std::env::var_os(CHILD).is_some() {
         return shared(name, backend, test);
     }
@@ -109,6 +120,17 @@ pub fn isolated(name: &str, backend: &Backend, test: fn(&Backend)) {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// Runs the test `name` of the module `module_path` in a process of its own, over the [`Backend::of`] that module.
+///
+/// Give `module_path!()`: the module may be the root of its program, or repeated in another.
+pub fn isolated_in(module_path: &str, name: &str, test: impl FnOnce(&Backend)) {
+    let full = match module_path.split_once("::") {
+        Some((_, inner)) => format!("{inner}::{name}"),
+        None => name.to_owned(),
+    };
+    isolated(&full, &Backend::of(module_path), test);
 }
 
 /// Ends the process if a test does not end.

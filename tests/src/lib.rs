@@ -8,7 +8,7 @@
 //! - [`rig`]: a subscriber at the level of the device's own interface.
 //! - [`ledger`]: accounts for every event.
 //! - [`raw`]: system calls that tests need and programs do not; [`asynchronous`]: those of `O_ASYNC`; [`tracer`]:
-//!   counting a child's system calls. The only modules with `unsafe`.
+//!   counting a child's system calls; [`senders`]: who sends realtime signals. The only modules with `unsafe`.
 //! - [`examples`]: builds the C examples.
 //! - [`served`]: brokers in processes of their own.
 //! - [`guest`]: what only the test guest has: other users, module parameters, `fdinfo`.
@@ -27,5 +27,7 @@ pub mod ledger;
 pub mod raw;
 pub mod rig;
 pub mod served;
+#[expect(unsafe_code, reason = "system calls")]
+pub mod senders;
 #[expect(unsafe_code, reason = "system calls")]
 pub mod tracer;

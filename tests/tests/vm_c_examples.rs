@@ -42,6 +42,7 @@ examples! {
     handler
     lanes
     mmap
+    outbox
     poll
     pread
     read_blocking
@@ -55,6 +56,7 @@ examples! {
     sigusr1
     sigwaitinfo
     stream
+    stream_ring
     timer
     write
 }

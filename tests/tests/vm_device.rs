@@ -212,6 +212,44 @@ fn commands(source: u32, other: u32) -> Vec<Command> {
             must_be_zero: &[4, 7, 12, 15],
         },
         Command {
+            name: "MAP_RING",
+            number: abi::IOC_MAP_RING,
+            works: Ok(()),
+            good: abi::Ring {
+                size: size(abi::Ring::BYTES),
+                ..abi::Ring::zeroed()
+            }
+            .to_bytes()
+            .to_vec(),
+            must_be_zero: &[4, 7, 64, 79],
+        },
+        Command {
+            name: "MAP_OUTBOX",
+            number: abi::IOC_MAP_OUTBOX,
+            works: Ok(()),
+            good: abi::Outbox {
+                size: size(abi::Outbox::BYTES),
+                len: 1,
+                ..abi::Outbox::zeroed()
+            }
+            .to_bytes()
+            .to_vec(),
+            // The last byte of a length of at most 64 MiB is zero, too.
+            must_be_zero: &[4, 7, 15, 24, 39],
+        },
+        Command {
+            name: "SET_TIMEOUTS",
+            number: abi::IOC_SET_TIMEOUTS,
+            works: Ok(()),
+            good: abi::Timeouts {
+                size: size(abi::Timeouts::BYTES),
+                ..abi::Timeouts::zeroed()
+            }
+            .to_bytes()
+            .to_vec(),
+            must_be_zero: &[4, 7, 24, 39],
+        },
+        Command {
             name: "READ",
             number: abi::IOC_READ,
             works: Err(Errno::EAGAIN),

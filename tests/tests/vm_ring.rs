@@ -309,6 +309,7 @@ fn published_lane_is_read_in_no_other_way() {
             (abi::MODE_PER_EVENT, abi::POLICY_REJECT_NEWEST),
             (abi::MODE_WINDOW, abi::POLICY_DROP_OLDEST),
             (abi::MODE_WINDOW, abi::POLICY_LATEST_ONLY),
+            // Nobody would hear that there is room again.
             (abi::MODE_WINDOW, abi::POLICY_BLOCK),
         ] {
             let other = backend.open(Access::ReadWrite, false);
@@ -317,6 +318,13 @@ fn published_lane_is_read_in_no_other_way() {
             other.register(&mut asked).unwrap();
             assert_eq!(other.map_ring(0).err(), Some(Errno::EINVAL));
         }
+        let waited_for = backend.open(Access::ReadWrite, false);
+        let mut asked = request(abi::MODE_COALESCED);
+        asked.policy = abi::POLICY_BLOCK;
+        waited_for.register(&mut asked).unwrap();
+        let _ring = waited_for.map_ring(0).unwrap();
+        let window = waited_for.set_mode(0, abi::MODE_WINDOW, 0);
+        assert_eq!(window, Err(Errno::EINVAL));
         let reader = backend.open(Access::Read, false);
         reader.register(&mut request(abi::MODE_WINDOW)).unwrap();
         assert_eq!(

@@ -969,4 +969,54 @@ fn driver_waits_for_room() {
     });
 }
 
+/// A `read` and a `write` wait as long as the file says, and no longer.
+#[test]
+fn files_wait_as_long_as_they_say() {
+    check("files_wait_as_long_as_they_say", |backend| {
+        let mut asked = request(abi::MODE_WINDOW);
+        (asked.policy, asked.queue_len) = (abi::POLICY_BLOCK, 1);
+        let mut rig = Rig::new(backend, asked);
+        let writer = backend.open(Access::Write, true);
+        let mut source = abi::CreateSource {
+            flags: abi::SOURCE_BLOCKING,
+            ..user_source(8)
+        };
+        writer.create_source(&mut source).unwrap();
+        rig.subscriber.subscribe(source.number, None).unwrap();
+        let post = || writer.post(source.number, 0, None, b"x");
+        post().unwrap();
+        let reader = backend.open(Access::Read, true);
+        reader.register(&mut request(abi::MODE_WINDOW)).unwrap();
+        for ms in [1, 40] {
+            let timeout = Duration::from_millis(ms);
+            writer.set_timeouts(None, Some(timeout)).unwrap();
+            let started = Instant::now();
+            assert_eq!(post(), Err(Errno::EAGAIN));
+            assert!(started.elapsed() >= timeout);
+            reader.set_timeouts(Some(timeout), None).unwrap();
+            let started = Instant::now();
+            assert_eq!(reader.read(&mut [0; 64]), Err(Errno::EAGAIN));
+            assert!(started.elapsed() >= timeout);
+        }
+        // Of a batch what was posted in time is taken.
+        rig.drain();
+        let frame = |n: u64| post_head(source.number, 0, Some(n), 0).to_bytes();
+        assert_eq!(writer.write(&[frame(1), frame(2)].concat()), Ok(32));
+        // None at all is as at first.
+        writer.set_timeouts(None, None).unwrap();
+        let tid = AtomicI32::new(0);
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                tid.store(sys::gettid(), Ordering::Release);
+                post()
+            });
+            wait_until_asleep(&tid);
+            rig.drain();
+            assert_eq!(waiting.join().unwrap(), Ok(()));
+        });
+        rig.settle();
+        assert_eq!((rig.ledger.events, rig.ledger.gaps), (3, 0));
+    });
+}
+
 extern "C" fn nothing(_signo: i32) {}

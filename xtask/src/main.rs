@@ -15,6 +15,7 @@ mod man;
 mod module;
 mod paths;
 mod run;
+mod shim;
 mod source;
 mod splat;
 mod tally;
@@ -112,6 +113,16 @@ enum Action {
     /// Make the manual pages of the device and of the producer interface from
     /// the documentation; prints their files.
     Man,
+    /// Install app-shim for C programs: libraries, headers, and files for
+    /// pkg-config and cmake; prints what was installed.
+    InstallShim {
+        /// Where to: files go to its include and lib folders.
+        #[arg(long, value_name = "DIR")]
+        prefix: PathBuf,
+        /// The libraries without optimization.
+        #[arg(long)]
+        debug: bool,
+    },
     /// Remove everything from the cache: sources, tools and kernels.
     CleanCache,
 }
@@ -250,6 +261,11 @@ fn act(action: Action) -> Result<u8> {
         Action::Man => {
             for page in man::command()? {
                 println!("{}", page.display());
+            }
+        }
+        Action::InstallShim { prefix, debug } => {
+            for file in shim::command(&prefix, debug)? {
+                println!("{}", file.display());
             }
         }
         Action::CleanCache => {

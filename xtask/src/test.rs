@@ -60,6 +60,9 @@ pub(crate) fn command(place: Where, flavor: Flavor, source: Option<&Path>) -> u8
     u8::from(tally.failed > 0)
 }
 
+/// Packages with test programs for the guest, in targets named `vm_…` that their feature `module` builds.
+const GUEST_PACKAGES: &[&str] = &["rtnotify-tests", "rtnotify"];
+
 /// Cargo, as the one that runs us.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -73,12 +76,12 @@ fn native(tally: &mut Tally) {
         run(cargo().args(["fmt", "--all", "--check"]))
     });
     tally.check("tools for the tests", tools::for_native_tests);
-    let module_tests = ["--features", "rtnotify-tests/module"];
     tally.check("Clippy", || {
         let mut command = cargo();
-        command
-            .args(["clippy", "--workspace", "--all-targets"])
-            .args(module_tests);
+        command.args(["clippy", "--workspace", "--all-targets"]);
+        for package in GUEST_PACKAGES {
+            command.args(["--features", &format!("{package}/module")]);
+        }
         run(command.args(["--", "-Dwarnings"]))
     });
     step("== tests of the workspace");
@@ -197,7 +200,7 @@ fn guest_tests(kernel: &Kernel, modules: &[PathBuf], tally: &mut Tally) -> Resul
     let programs = guest_programs()?;
     let expected: usize = programs.iter().map(|program| program.tests.len()).sum();
     if expected == 0 {
-        bail!("rtnotify-tests has no tests in targets named vm_…: there is nothing to run");
+        bail!("{GUEST_PACKAGES:?} have no tests in targets named vm_…: there is nothing to run");
     }
     let mut list = String::new();
     let mut total = Duration::from_mins(5);
@@ -266,14 +269,11 @@ fn guest_tests(kernel: &Kernel, modules: &[PathBuf], tally: &mut Tally) -> Resul
 /// Builds the test programs for the guest and asks each for its tests.
 fn guest_programs() -> Result<Vec<Program>> {
     let mut command = cargo();
-    command.args([
-        "test",
-        "-p",
-        "rtnotify-tests",
-        "--features",
-        "module",
-        "--no-run",
-    ]);
+    command.args(["test", "--no-run"]);
+    for package in GUEST_PACKAGES {
+        command.args(["-p", package]);
+        command.args(["--features", &format!("{package}/module")]);
+    }
     command.arg("--message-format=json-render-diagnostics");
     let built = command
         .stdin(Stdio::null())

@@ -376,8 +376,8 @@ fn rust_library(sysroot: &Path, release: &str, cache: &Path) -> Result<PathBuf> 
     Ok(directory.join(relative))
 }
 
-/// Finds or installs what the tests on this machine need besides a Rust toolchain: both C compilers, for the C
-/// examples, and groff, for the manual pages.
+/// Finds or installs what the tests on this machine need besides a Rust toolchain: C and C++ compilers, for
+/// what is for C programs, `pkg-config` and `cmake`, which are to find it, and groff, for the manual pages.
 pub(crate) fn for_native_tests() -> Result<()> {
     let mut missing = Vec::new();
     let mut need = |present: bool, what: &'static str, package: &'static str| {
@@ -391,6 +391,9 @@ pub(crate) fn for_native_tests() -> Result<()> {
     let clang = have("clang") || (11..40).any(|version| have(&format!("clang-{version}")));
     need(clang, "clang", "clang");
     need(have("groff"), "groff", "groff-base");
+    need(have("g++"), "g++", "g++");
+    need(have("pkg-config"), "pkg-config", "pkg-config");
+    need(have("cmake"), "cmake", "cmake");
     apt::install(&missing)
 }
 

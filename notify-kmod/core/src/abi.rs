@@ -172,6 +172,14 @@ pub const SOURCE_CALLABLE: u32 = 1 << 3;
 
 /// [`Post::flags`]: [`Post::value`] is given.
 pub const POST_VALUE: u16 = 1 << 0;
+/// [`Post::flags`]: the payload lies in the outbox of the file, and what follows the structure is where, 8 bytes.
+pub const POST_REFERENCE: u16 = 1 << 1;
+
+/// [`Call::flags`]: message and answer lie in the outbox of the file, and their addresses are places there.
+pub const CALL_REFERENCE: u32 = 1 << 0;
+
+/// Longest outbox, in bytes.
+pub const MAX_OUTBOX: u64 = 64 << 20;
 
 /// [`Stats::state`]: a registration is in force.
 pub const STATE_REGISTERED: u32 = 1 << 0;
@@ -220,6 +228,10 @@ pub const IOC_ARM: u32 = ioc(11);
 pub const IOC_READ: u32 = ioc(12);
 /// `ioctl`: publish a lane to a ring that can be mapped; [`Ring`].
 pub const IOC_MAP_RING: u32 = ioc(13);
+/// `ioctl`: give the file an outbox, memory that the process writes and drivers read; [`Outbox`].
+pub const IOC_MAP_OUTBOX: u32 = ioc(14);
+/// `ioctl`: how long a `read` and a `write` of the file wait; [`Timeouts`].
+pub const IOC_SET_TIMEOUTS: u32 = ioc(15);
 /// `ioctl`: call the driver behind a source and wait for its answer; [`Call`].
 pub const IOC_CALL: u32 = ioc(16);
 /// `ioctl`: the gap that the last `ENOBUFS` of a stream stood for; [`StreamGap`].
@@ -574,6 +586,35 @@ abi_struct! {
         head: u64 = 0,
     }
 
+    /// Argument of `RTNOTIFY_IOC_MAP_OUTBOX`: memory of the open file, for payloads that are passed by reference.
+    /// It is there as long as the file is open or the memory mapped.
+    pub struct Outbox as "rtnotify_outbox", 40 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Length in bytes, 1 to `RTNOTIFY_MAX_OUTBOX`. Out: in whole pages.
+        len: u64 = 8,
+        /// Out: where it is, for `mmap`, to be mapped as a whole.
+        offset: u64 = 16,
+        /// Must be 0.
+        reserved: [u64; 2] = 24,
+    }
+
+    /// Argument of `RTNOTIFY_IOC_SET_TIMEOUTS`: what `SO_RCVTIMEO` and `SO_SNDTIMEO` are to a socket.
+    pub struct Timeouts as "rtnotify_timeouts", 40 bytes {
+        /// Size of this structure.
+        size: u32 = 0,
+        /// Must be 0.
+        flags: u32 = 4,
+        /// Nanoseconds that a blocking `read` waits before it gives `EAGAIN`; 0: without end.
+        read_ns: u64 = 8,
+        /// Nanoseconds that a `write` to a blocking source waits before it gives `EAGAIN`; 0: without end.
+        write_ns: u64 = 16,
+        /// Must be 0.
+        reserved: [u64; 2] = 24,
+    }
+
     /// Argument of `RTNOTIFY_IOC_READ`: as `read`, from one lane.
     pub struct Read as "rtnotify_read", 48 bytes {
         /// Size of this structure.
@@ -594,7 +635,8 @@ abi_struct! {
         reserved: u64 = 40,
     }
 
-    /// Head of one message in a `write`; `payload_len` bytes follow, padded to 8 bytes unless last.
+    /// Head of one message in a `write`; `payload_len` bytes follow, padded to 8 bytes unless last. With
+    /// `RTNOTIFY_POST_REFERENCE` a `__u64` follows instead: where in the outbox the payload starts.
     pub struct Post as "rtnotify_post", 32 bytes {
         /// Size of this structure.
         size: u32 = 0,
@@ -616,7 +658,7 @@ abi_struct! {
     pub struct Call as "rtnotify_call", 64 bytes {
         /// Size of this structure.
         size: u32 = 0,
-        /// Must be 0.
+        /// `RTNOTIFY_CALL_*`.
         flags: u32 = 4,
         /// Number of the source.
         source: u32 = 8,
@@ -926,6 +968,17 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
     ),
     ("POST_VALUE", POST_VALUE as u64, "The value is given."),
     (
+        "POST_REFERENCE",
+        POST_REFERENCE as u64,
+        "The payload lies in the outbox.",
+    ),
+    (
+        "CALL_REFERENCE",
+        CALL_REFERENCE as u64,
+        "Message and answer lie in the outbox.",
+    ),
+    ("MAX_OUTBOX", MAX_OUTBOX, "Longest outbox in bytes."),
+    (
         "STATE_REGISTERED",
         STATE_REGISTERED as u64,
         "A registration is in force.",
@@ -1000,6 +1053,16 @@ pub const C_CONSTANTS: &[(&str, u64, &str)] = &[
     ("IOC_ARM", IOC_ARM as u64, "struct rtnotify_arm"),
     ("IOC_READ", IOC_READ as u64, "struct rtnotify_read"),
     ("IOC_MAP_RING", IOC_MAP_RING as u64, "struct rtnotify_ring"),
+    (
+        "IOC_MAP_OUTBOX",
+        IOC_MAP_OUTBOX as u64,
+        "struct rtnotify_outbox",
+    ),
+    (
+        "IOC_SET_TIMEOUTS",
+        IOC_SET_TIMEOUTS as u64,
+        "struct rtnotify_timeouts",
+    ),
     ("IOC_CALL", IOC_CALL as u64, "struct rtnotify_call"),
     (
         "IOC_STREAM_GAP",

@@ -5,7 +5,9 @@
 //! The caller owns the lock, the arena that the payloads lie in, the signals and the clock; the machine says
 //! what to do and is told what happened:
 //!
-//! - [`Machine::post`] puts an event into a lane, or counts it as lost and starts or extends a gap.
+//! - [`Machine::post`] puts an event into a lane, or counts it as lost and starts or extends a gap. A large
+//!   payload is copied without the lock: [`Machine::reserve`] keeps the room, [`Machine::post_into`] puts the event
+//!   there.
 //! - [`Machine::next_signal`] says which signal to send, [`Machine::signal_result`] takes the outcome. The
 //!   queue is the truth and the signal only a doorbell: a refused signal changes no event.
 //! - [`Machine::claim`] and [`Machine::claim_handle`] hand an event to a reader, which copies it without the
@@ -62,7 +64,7 @@ use super::{
     lane::Lane,
     pool::{Block, Pin, Pool, PoolError, Unit},
     slots::{HandleError, Slot, SlotTable, NONE},
-    subscription::Filter,
+    subscription::{Filter, Posting},
 };
 use core::ops::{DerefMut, Range};
 
@@ -81,6 +83,25 @@ pub trait Storage {
     type Subscriptions: DerefMut<Target = [Subscription]>;
 }
 
+/// What must be known of an event to find room for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Outline {
+    /// The producer's kind.
+    pub kind: u16,
+    /// Latched level or count.
+    pub value: Option<u64>,
+    /// Bytes of payload.
+    pub len: usize,
+}
+
+impl Outline {
+    /// Whether the payload travels in the record.
+    #[must_use]
+    pub fn is_inline(&self) -> bool {
+        self.value.is_none() && self.len <= abi::INLINE_PAYLOAD
+    }
+}
+
 /// An event as a source posts it.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
@@ -97,9 +118,14 @@ pub struct Event<'a> {
 }
 
 impl Event<'_> {
-    /// Whether the payload travels in the record.
-    fn is_inline(&self) -> bool {
-        self.value.is_none() && self.payload.len() <= abi::INLINE_PAYLOAD
+    /// What finding room for it takes.
+    #[must_use]
+    pub fn outline(&self) -> Outline {
+        Outline {
+            kind: self.kind,
+            value: self.value,
+            len: self.payload.len(),
+        }
     }
 }
 
@@ -190,13 +216,31 @@ pub struct Claim {
     pub place: Range<usize>,
 }
 
-/// Room for one event, kept until [`Machine::release`].
+/// Room for one event, kept until [`Machine::post_into`] or [`Machine::release`].
 #[derive(Debug)]
 #[must_use = "room that is not released is never used again"]
 pub struct Room {
     /// The lane whose place is kept.
     lane: Option<u8>,
     block: Option<Block>,
+}
+
+impl Room {
+    /// Where a payload of `len` bytes lies in the arena; `None` if none is to be put there.
+    #[must_use]
+    pub fn place(&self, len: usize) -> Option<Range<usize>> {
+        let start = self.block.as_ref()?.offset();
+        Some(start..start + len)
+    }
+}
+
+/// What [`Machine::reserve`] does where there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Make {
+    /// Nothing: the producer waits.
+    Nothing,
+    /// What the policy of the lane withdraws for an event, as posting would.
+    Room,
 }
 
 /// Counters since the file was opened; see [`abi::Stats`] for each one's meaning.
@@ -614,58 +658,152 @@ impl<S: Storage> Machine<S> {
         event: &Event<'_>,
         fill: impl FnOnce(Range<usize>),
     ) -> (usize, Result<(), Loss>) {
-        let sub = self.subscriptions[id.0 as usize];
-        let lane = sub.lane as usize;
-        if !sub.in_use || !sub.filter.passes(event.kind, event.value) {
-            return (lane, Ok(()));
-        }
+        let outline = event.outline();
+        let Some(sub) = self.wanted(id, &outline) else {
+            return (self.subscriptions[id.0 as usize].lane as usize, Ok(()));
+        };
         self.counters.posted += 1;
         self.flush_notes_of(id.0 as usize);
         self.supersede(&sub);
-        let mut result = self.place(&sub, event);
-        while matches!(result, Err(Loss::QueueFull | Loss::Quota)) && self.withdraw_oldest(lane) {
-            self.flush_notes(lane);
-            result = self.place(&sub, event);
+        let result = match self.find_room(&sub, &outline) {
+            Ok(block) => {
+                if let Some(block) = &block {
+                    let start = block.offset();
+                    fill(start..start + outline.len);
+                }
+                self.enqueue(&sub, event, block)
+            }
+            Err(loss) => Err(loss),
+        };
+        if let Err(loss) = result {
+            self.lose(id.0 as usize, event, loss);
         }
-        match result.and_then(|block| self.enqueue(&sub, event, block, fill)) {
-            Ok(()) => (lane, Ok(())),
-            Err(loss) => {
-                self.lose(id.0 as usize, event, loss);
-                (lane, Err(loss))
+        (sub.lane as usize, result)
+    }
+
+    /// The subscription, if it is in force and the event passes its filter.
+    fn wanted(&self, id: SubscriptionId, outline: &Outline) -> Option<Posting> {
+        let sub = &self.subscriptions[id.0 as usize];
+        (sub.in_use && sub.filter.passes(outline.kind, outline.value)).then(|| sub.posting())
+    }
+
+    /// Finds room, and withdraws the oldest events for it if that is the policy.
+    fn find_room(&mut self, sub: &Posting, outline: &Outline) -> Result<Option<Block>, Loss> {
+        let lane = sub.lane as usize;
+        loop {
+            match self.place(sub, outline) {
+                Err(Loss::QueueFull | Loss::Quota) if self.withdraw_oldest(lane) => {
+                    self.flush_notes(lane);
+                }
+                result => return result,
             }
         }
     }
 
-    /// Keeps the room that an event needs in a subscription; `None` if it would be lost now and might not be
-    /// later. To post into it, release it and post, under one hold of the caller's lock; several machines can so
-    /// be asked for room before any of them is posted to. The number of the event does not matter yet.
+    /// Keeps the room that an event needs in a subscription, so that its payload can be put there without the
+    /// caller's lock and the event be posted into it later; or so that several machines can be asked for room
+    /// before any of them is posted to. Time and number of the event do not matter yet.
     ///
-    /// A subscription that has ended, or whose filter the event does not pass, always has room, and so has a
-    /// payload that could never fit: posting tells. What a lane's policy would withdraw is not counted as room.
+    /// A subscription that has ended, or whose filter the event does not pass, always has room.
     ///
-    /// This can put out a gap, so the lane may need a signal.
-    pub fn reserve(&mut self, id: SubscriptionId, event: &Event<'_>) -> Option<Room> {
-        let nothing = Room {
-            lane: None,
-            block: None,
+    /// This can put out a gap or withdraw events, so the lane may need a signal.
+    ///
+    /// # Errors
+    ///
+    /// There is no room, for that reason; nothing is counted yet. Either ask again later, or tell
+    /// [`Machine::post_refused`].
+    pub fn reserve(
+        &mut self,
+        id: SubscriptionId,
+        outline: &Outline,
+        make: Make,
+    ) -> Result<Room, Loss> {
+        let Some(sub) = self.wanted(id, outline) else {
+            return Ok(Room {
+                lane: None,
+                block: None,
+            });
         };
-        let sub = self.subscriptions[id.0 as usize];
-        if !sub.in_use || !sub.filter.passes(event.kind, event.value) {
-            return Some(nothing);
-        }
         self.flush_notes_of(id.0 as usize);
-        let block = match self.place(&sub, event) {
-            Ok(block) => block,
-            Err(Loss::TooLarge) => return Some(nothing),
-            Err(_) => return None,
+        let block = match make {
+            Make::Nothing => self.place(&sub, outline)?,
+            Make::Room => match self.place(&sub, outline) {
+                // Only where it must be: the event may never come.
+                Err(Loss::QueueFull | Loss::Quota) => {
+                    self.supersede(&sub);
+                    self.find_room(&sub, outline)?
+                }
+                result => result?,
+            },
         };
         if let Some(lane) = &mut self.lanes[sub.lane as usize] {
             lane.reserved += 1;
         }
-        Some(Room {
+        Ok(Room {
             lane: Some(sub.lane),
             block,
         })
+    }
+
+    /// [`Machine::post`] into room kept for this very event, whose payload lies there already.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Machine::post`]: an earlier event of the source has been refused meanwhile, and the gap that
+    /// tells of it needs the place.
+    pub fn post_into(
+        &mut self,
+        id: SubscriptionId,
+        event: &Event<'_>,
+        room: Room,
+    ) -> (usize, Result<(), Loss>) {
+        let place = id.0 as usize;
+        let index = self.subscriptions[place].lane as usize;
+        if room.lane.is_none() {
+            // It did not want the event.
+            return (index, Ok(()));
+        }
+        let Some(sub) = self.wanted(id, &event.outline()) else {
+            self.release(room);
+            return (index, Ok(()));
+        };
+        self.counters.posted += 1;
+        self.supersede(&sub);
+        // What waits for room goes first, but not into the place that is kept.
+        self.flush_notes(index);
+        while self.has_pending_gap(&sub) && self.withdraw_oldest(index) {
+            self.flush_notes(index);
+        }
+        let result = if self.has_pending_gap(&sub) {
+            self.release(room);
+            Err(Loss::QueueFull)
+        } else {
+            if let Some(lane) = &mut self.lanes[index] {
+                lane.reserved -= 1;
+            }
+            self.enqueue(&sub, event, room.block)
+        };
+        if let Err(loss) = result {
+            self.lose(place, event, loss);
+        }
+        (index, result)
+    }
+
+    /// Counts an event as lost that [`Machine::reserve`] had no room for.
+    pub fn post_refused(&mut self, id: SubscriptionId, event: &Event<'_>, loss: Loss) -> usize {
+        let index = self.subscriptions[id.0 as usize].lane as usize;
+        if self.wanted(id, &event.outline()).is_some() {
+            self.counters.posted += 1;
+            self.flush_notes_of(id.0 as usize);
+            self.lose(id.0 as usize, event, loss);
+        }
+        index
+    }
+
+    fn free(&mut self, block: Option<Block>) {
+        if let Some(block) = block {
+            self.pool.free(block);
+        }
     }
 
     /// Whether producers that are able to wait should do so for this subscription.
@@ -676,33 +814,32 @@ impl<S: Storage> Machine<S> {
         sub.in_use && lane.is_some_and(|lane| lane.config.policy == Policy::Block)
     }
 
-    /// Gives room back.
-    pub fn release(&mut self, room: Room) {
-        if let Some(lane) = room.lane {
-            if let Some(lane) = &mut self.lanes[lane as usize] {
-                lane.reserved -= 1;
-            }
+    /// Gives room back. Returns its lane, if it has one, for [`Machine::next_signal`]: a gap may have waited for
+    /// it.
+    pub fn release(&mut self, room: Room) -> Option<usize> {
+        self.free(room.block);
+        let index = usize::from(room.lane?);
+        if let Some(lane) = &mut self.lanes[index] {
+            lane.reserved -= 1;
         }
-        if let Some(block) = room.block {
-            self.pool.free(block);
-        }
+        self.flush_notes(index);
+        Some(index)
     }
 
     /// Finds room for an event: a place in the queue, and a block for its payload if it needs one.
-    fn place(&mut self, sub: &Subscription, event: &Event<'_>) -> Result<Option<Block>, Loss> {
-        let len = event.payload.len();
+    fn place(&mut self, sub: &Posting, outline: &Outline) -> Result<Option<Block>, Loss> {
         match &self.lanes[sub.lane as usize] {
             Some(lane) if lane.room() > 0 && !self.has_pending_gap(sub) => {}
             _ => return Err(Loss::QueueFull),
         }
-        if len > abi::MAX_PAYLOAD {
+        if outline.len > abi::MAX_PAYLOAD {
             // A handle could not name its last bytes.
             return Err(Loss::TooLarge);
         }
-        if len == 0 || event.is_inline() {
+        if outline.len == 0 || outline.is_inline() {
             return Ok(None);
         }
-        match self.pool.alloc(len) {
+        match self.pool.alloc(outline.len) {
             Ok(block) => Ok(Some(block)),
             Err(PoolError::Exhausted) => Err(Loss::Quota),
             Err(PoolError::TooLarge) => Err(Loss::TooLarge),
@@ -711,18 +848,14 @@ impl<S: Storage> Machine<S> {
 
     fn enqueue(
         &mut self,
-        sub: &Subscription,
+        sub: &Posting,
         event: &Event<'_>,
         block: Option<Block>,
-        fill: impl FnOnce(Range<usize>),
     ) -> Result<(), Loss> {
         let len = event.payload.len();
-        if let Some(block) = &block {
-            fill(block.offset()..block.offset() + len);
-        }
         let (value, flags) = if let Some(value) = event.value {
             (value, abi::RECORD_VALUE)
-        } else if event.is_inline() {
+        } else if len <= abi::INLINE_PAYLOAD {
             let mut bytes = [0; abi::INLINE_PAYLOAD];
             bytes[..len].copy_from_slice(event.payload);
             (u64::from_ne_bytes(bytes), abi::RECORD_INLINE)
@@ -745,15 +878,15 @@ impl<S: Storage> Machine<S> {
             handle: 0,
             cookie: sub.cookie,
             payload_len: len as u32,
-            signo: self.lanes[sub.lane as usize].map_or(0, |lane| lane.config.signo),
+            signo: self.lanes[sub.lane as usize]
+                .as_ref()
+                .map_or(0, |lane| lane.config.signo),
             reason: 0,
         };
-        match self.push(sub.lane, record, block) {
+        match self.push(sub.lane, &record, block) {
             Ok(()) => Ok(()),
             Err(block) => {
-                if let Some(block) = block {
-                    self.pool.free(block);
-                }
+                self.free(block);
                 Err(Loss::QueueFull)
             }
         }
@@ -763,7 +896,7 @@ impl<S: Storage> Machine<S> {
     pub(super) fn push(
         &mut self,
         lane: u8,
-        record: Record,
+        record: &Record,
         block: Option<Block>,
     ) -> Result<(), Option<Block>> {
         let Some(l) = &mut self.lanes[lane as usize] else {
@@ -780,12 +913,7 @@ impl<S: Storage> Machine<S> {
         }
         l.notes += u32::from(!record.is_event());
         self.counters.gaps += u64::from(record.is_gap());
-        let depth = self
-            .lanes
-            .iter()
-            .flatten()
-            .map(|lane| u64::from(lane.list.len))
-            .sum();
+        let depth = u64::from(self.slots.used());
         self.counters.high_water = self.counters.high_water.max(depth);
         Ok(())
     }

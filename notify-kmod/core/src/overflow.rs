@@ -10,12 +10,12 @@ use super::{
     abi::{self, Record},
     machine::{Consumer, Event, Loss, Machine, Policy, Storage},
     slots::NONE,
-    subscription::{Gap, Gone, Subscription},
+    subscription::{Gap, Gone, Posting},
 };
 
 impl<S: Storage> Machine<S> {
     /// Withdraws what the policy of the lane gives up for a new event of `sub` before that is looked at.
-    pub(super) fn supersede(&mut self, sub: &Subscription) {
+    pub(super) fn supersede(&mut self, sub: &Posting) {
         let Some(lane) = &self.lanes[sub.lane as usize] else {
             return;
         };
@@ -153,15 +153,17 @@ impl<S: Storage> Machine<S> {
 
     /// Whether losses of this source wait for their place in this lane; later events must not pass them. They
     /// may be those of an earlier subscription that has ended meanwhile.
-    pub(super) fn has_pending_gap(&self, sub: &Subscription) -> bool {
-        self.lanes[sub.lane as usize].is_some_and(|lane| lane.pending_notes > 0)
+    pub(super) fn has_pending_gap(&self, sub: &Posting) -> bool {
+        self.lanes[sub.lane as usize]
+            .as_ref()
+            .is_some_and(|lane| lane.pending_notes > 0)
             && self
                 .subscriptions
                 .iter()
                 .any(|s| s.source == sub.source && s.lane == sub.lane && s.gap.is_some())
     }
 
-    fn has_older_gap(&self, sub: &Subscription, gap: &Gap) -> bool {
+    fn has_older_gap(&self, sub: &Posting, gap: &Gap) -> bool {
         self.subscriptions.iter().any(|s| {
             s.source == sub.source
                 && s.lane == sub.lane
@@ -171,7 +173,10 @@ impl<S: Storage> Machine<S> {
 
     /// Puts the gaps and ends that wait into a lane, as far as there is room.
     pub(super) fn flush_notes(&mut self, index: usize) {
-        if self.lanes[index].is_some_and(|lane| lane.pending_notes > 0) {
+        if self.lanes[index]
+            .as_ref()
+            .is_some_and(|lane| lane.pending_notes > 0)
+        {
             for id in 0..self.subscriptions.len() {
                 if self.subscriptions[id].lane as usize == index {
                     self.flush_notes_of(id);
@@ -183,7 +188,7 @@ impl<S: Storage> Machine<S> {
     /// Puts a subscription's gap, and then its end, into the stream if there is room.
     ///
     /// One place is kept for the event after a gap, unless the lane is empty: otherwise a full queue would
-    /// alternate between gaps and single events. A gap of the same source that an earlier subscription left
+    /// alternate between gaps and single events. Room that is kept for others is not taken. A gap of the same source that an earlier subscription left
     /// behind goes first.
     pub(super) fn flush_notes_of(&mut self, id: usize) {
         if !self.subscriptions[id].has_note() {
@@ -202,7 +207,9 @@ impl<S: Storage> Machine<S> {
         };
         if let Some(gap) = sub.gap {
             let wanted = if sub.gone.is_some() { 1 } else { 2 };
-            if (lane.room() < wanted && lane.list.len > 0) || self.has_older_gap(&sub, &gap) {
+            if (lane.room() < wanted && (lane.list.len > 0 || lane.room() == 0))
+                || self.has_older_gap(&sub.posting(), &gap)
+            {
                 return;
             }
             let record = Record {
@@ -220,7 +227,7 @@ impl<S: Storage> Machine<S> {
                 self.flush_notes_of(id);
             }
         } else if let Some(gone) = sub.gone {
-            if lane.room() == 0 || self.has_pending_gap(&sub) {
+            if lane.room() == 0 || self.has_pending_gap(&sub.posting()) {
                 return;
             }
             let record = Record {
@@ -236,7 +243,7 @@ impl<S: Storage> Machine<S> {
     }
 
     fn push_note(&mut self, lane: u8, record: Record) -> bool {
-        let pushed = self.push(lane, record, None).is_ok();
+        let pushed = self.push(lane, &record, None).is_ok();
         if pushed {
             if let Some(lane) = &mut self.lanes[lane as usize] {
                 lane.pending_notes -= 1;

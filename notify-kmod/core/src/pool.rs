@@ -6,12 +6,21 @@
 //! kernel pages and a userspace buffer. Its own bookkeeping is one [`Unit`] per 64 bytes, allocated once; the
 //! posting path allocates nothing. A block of 2^n units starts at a multiple of 2^n units, so a payload of a
 //! page or more owns whole pages.
+//!
+//! Small blocks that come back are kept as they are for the next payload of their size, and grow together with
+//! their neighbours only when something cannot be had otherwise: events of one source are mostly of one size,
+//! and dividing a large block for each of them, and putting it together again, would cost more than all the rest
+//! of posting.
 
 /// Bytes per unit, the smallest block.
 pub const UNIT: usize = 64;
 
 const NONE: u32 = u32::MAX;
 const ORDERS: usize = 23;
+/// Orders of which blocks are kept apart: up to 4 KiB.
+const KEPT_ORDERS: usize = 7;
+/// Blocks of one order kept apart at most, so that putting them together is a bounded piece of work.
+const MAX_KEPT: u32 = 128;
 
 /// Bookkeeping of one unit; the first unit of a block speaks for the block.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +51,8 @@ enum State {
     Inside,
     /// First unit of a free block of `order`.
     Free,
+    /// First unit of a free block of `order` that is kept apart.
+    Kept,
     /// First unit of an allocated block of `order`.
     Used,
     /// As `Used`, but its owner has given it back: it is free when the last pin goes.
@@ -81,13 +92,22 @@ pub enum PoolError {
 ///
 /// # Invariants
 ///
-/// Free and used blocks partition the units. A free block is on the list of its order, and its buddy is not
-/// a free block of the same order.
+/// Free, kept and used blocks partition the units. A free block is on the list of its order, and its buddy is
+/// not a free block of the same order; a kept block is on the list of kept ones of its order.
 #[derive(Debug)]
 pub struct Pool<U> {
     units: U,
     free: [u32; ORDERS],
+    /// Free blocks that have not grown together with their buddies, the latest first.
+    kept: [Kept; KEPT_ORDERS],
     used: usize,
+}
+
+/// The blocks of one order that are kept apart.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    first: u32,
+    len: u32,
 }
 
 impl<U: core::ops::DerefMut<Target = [Unit]>> Pool<U> {
@@ -96,6 +116,10 @@ impl<U: core::ops::DerefMut<Target = [Unit]>> Pool<U> {
         let mut pool = Self {
             units,
             free: [NONE; ORDERS],
+            kept: [Kept {
+                first: NONE,
+                len: 0,
+            }; KEPT_ORDERS],
             used: 0,
         };
         let len = pool.units.len();
@@ -130,20 +154,55 @@ impl<U: core::ops::DerefMut<Target = [Unit]>> Pool<U> {
         if wanted >= ORDERS || self.units.len() >> wanted == 0 {
             return Err(PoolError::TooLarge);
         }
-        let order = (wanted..ORDERS)
-            .find(|&o| self.free[o] != NONE)
-            .ok_or(PoolError::Exhausted)?;
+        let first = match self.take_kept(wanted) {
+            Some(first) => first,
+            None => match self.divide(wanted) {
+                Some(first) => first,
+                None if self.merge_kept() => self.divide(wanted).ok_or(PoolError::Exhausted)?,
+                None => return Err(PoolError::Exhausted),
+            },
+        };
+        let unit = &mut self.units[first as usize];
+        unit.order = wanted as u8;
+        unit.state = State::Used;
+        self.used += 1 << wanted;
+        Ok(Block { first })
+    }
+
+    /// The latest block kept of that very order.
+    fn take_kept(&mut self, order: usize) -> Option<u32> {
+        let kept = self.kept.get_mut(order)?;
+        let first = kept.first;
+        if first == NONE {
+            return None;
+        }
+        kept.first = self.units[first as usize].next;
+        kept.len -= 1;
+        Some(first)
+    }
+
+    /// A block of that order, from the smallest free one that is large enough.
+    fn divide(&mut self, wanted: usize) -> Option<u32> {
+        let order = (wanted..ORDERS).find(|&o| self.free[o] != NONE)?;
         let first = self.free[order];
         self.unlink(first);
         // Give back the upper halves until the size is right.
         for smaller in (wanted..order).rev() {
             self.link(first + (1 << smaller), smaller);
         }
-        let unit = &mut self.units[first as usize];
-        unit.order = wanted as u8;
-        unit.state = State::Used;
-        self.used += 1 << wanted;
-        Ok(Block { first })
+        Some(first)
+    }
+
+    /// Lets every kept block grow together with its neighbours. Returns whether there was one.
+    fn merge_kept(&mut self) -> bool {
+        let mut any = false;
+        for order in 0..KEPT_ORDERS {
+            while let Some(first) = self.take_kept(order) {
+                self.merge(first, order);
+                any = true;
+            }
+        }
+        any
     }
 
     /// Pins a block; `None` if it is pinned too often.
@@ -165,17 +224,30 @@ impl<U: core::ops::DerefMut<Target = [Unit]>> Pool<U> {
 
     /// Takes a block back; it counts as used as long as it is pinned.
     pub fn free(&mut self, block: Block) {
-        let Block { mut first } = block;
+        let Block { first } = block;
         let unit = self.units[first as usize];
         debug_assert_eq!(unit.state, State::Used);
         if unit.pins > 0 {
             self.units[first as usize].state = State::Lingering;
             return;
         }
-        let mut order = unit.order as usize;
+        let order = unit.order as usize;
         self.used -= 1 << order;
+        match self.kept.get_mut(order) {
+            Some(kept) if kept.len < MAX_KEPT => {
+                let unit = &mut self.units[first as usize];
+                unit.next = kept.first;
+                unit.state = State::Kept;
+                kept.first = first;
+                kept.len += 1;
+            }
+            _ => self.merge(first, order),
+        }
+    }
+
+    /// Makes a block free, and one with its buddy as long as that is free and whole.
+    fn merge(&mut self, mut first: u32, mut order: usize) {
         self.units[first as usize].state = State::Inside;
-        // Merge with the buddy as long as that is free and whole.
         while order + 1 < ORDERS {
             let buddy = first ^ (1 << order);
             match self.units.get(buddy as usize) {

@@ -16,13 +16,14 @@ use super::{
 pub enum PublishError {
     /// It is already, or has something queued that nobody could claim any more.
     Busy,
-    /// What a ring shows cannot be withdrawn or be announced one by one, and nobody hears that it has been read.
+    /// What a ring shows cannot be withdrawn or be announced one by one. Producers are waited for only in coalesced
+    /// mode: that a ring has been read is heard when the lane is armed.
     Impossible,
 }
 
 impl<S: Storage> Machine<S> {
     /// From now on the lane is published. An empty lane that rejects the newest and is not in per-event mode can
-    /// be.
+    /// be, and one that has producers wait in coalesced mode.
     ///
     /// # Errors
     ///
@@ -31,7 +32,7 @@ impl<S: Storage> Machine<S> {
         let Some(Some(lane)) = self.lanes.get_mut(index) else {
             return Err(PublishError::Impossible);
         };
-        if lane.config.policy != Policy::RejectNewest || lane.config.mode == Mode::PerEvent {
+        if !may_publish(lane.config.policy, lane.config.mode) {
             return Err(PublishError::Impossible);
         }
         if lane.is_published || lane.list.len > 0 {
@@ -39,6 +40,12 @@ impl<S: Storage> Machine<S> {
         }
         lane.is_published = true;
         Ok(())
+    }
+
+    /// Whether the lane could be published if it announced events in that mode.
+    #[must_use]
+    pub fn publishes_in(&self, index: usize, mode: Mode) -> bool {
+        matches!(self.lanes.get(index), Some(Some(lane)) if may_publish(lane.config.policy, mode))
     }
 
     /// Whether the lane is published.
@@ -82,5 +89,13 @@ impl<S: Storage> Machine<S> {
             self.flush_notes(index);
         }
         done
+    }
+}
+
+fn may_publish(policy: Policy, mode: Mode) -> bool {
+    match policy {
+        Policy::RejectNewest => mode != Mode::PerEvent,
+        Policy::Block => mode == Mode::Coalesced,
+        Policy::DropOldest | Policy::LatestOnly => false,
     }
 }

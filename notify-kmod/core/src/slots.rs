@@ -130,48 +130,48 @@ impl<S: core::ops::DerefMut<Target = [Slot]>> SlotTable<S> {
         self.slots[slot as usize].next
     }
 
-    /// Appends `record` to `list`, filling in its handle; gives the record and block back if none is free.
+    /// Slots that are not free.
+    pub(super) fn used(&self) -> u32 {
+        self.slots.len() as u32 - self.free.len
+    }
+
+    /// Appends `record` to `list`, filling in its handle; gives the block back if no slot is free.
     pub(super) fn push(
         &mut self,
         list: &mut List,
         lane: u8,
-        record: Record,
+        record: &Record,
         block: Option<Block>,
     ) -> Result<u32, Option<Block>> {
         let slot = self.free.head;
         if slot == NONE {
             return Err(block);
         }
-        self.free.head = self.slots[slot as usize].next;
+        let s = &mut self.slots[slot as usize];
+        self.free.head = s.next;
         if self.free.head == NONE {
             self.free.tail = NONE;
         }
         self.free.len -= 1;
 
         // Only two numbers in 2^42 are not usable, so this ends after at most three rounds.
-        let mut generation = self.slots[slot as usize].generation;
         let number = loop {
-            match self.numbering.number(slot, generation) {
+            match self.numbering.number(slot, s.generation) {
                 Some(number) => break number,
-                None => generation = generation.wrapping_add(1),
+                None => s.generation = s.generation.wrapping_add(1),
             }
         };
-        self.slots[slot as usize] = Slot {
-            number,
-            generation,
-            next: NONE,
-            prev: list.tail,
-            record: Record {
-                handle: handle::pack(number),
-                ..record
-            },
-            block,
-            lane,
-            signalled: false,
-            claimed: false,
-            taken: false,
-            discarded: false,
-        };
+        s.number = number;
+        s.next = NONE;
+        s.prev = list.tail;
+        s.record = *record;
+        s.record.handle = handle::pack(number);
+        s.block = block;
+        s.lane = lane;
+        s.signalled = false;
+        s.claimed = false;
+        s.taken = false;
+        s.discarded = false;
         if list.tail == NONE {
             list.head = slot;
         } else {

@@ -82,10 +82,27 @@ pub struct Subscription {
     pub(super) gone: Option<Gone>,
 }
 
+/// What posting takes from a subscription.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Posting {
+    pub(super) source: u32,
+    pub(super) lane: u8,
+    pub(super) cookie: u64,
+}
+
 impl Subscription {
     /// Whether another subscription can take this place.
     pub(super) fn is_free(&self) -> bool {
         !self.in_use && !self.has_note()
+    }
+
+    /// What posting takes from it.
+    pub(super) fn posting(&self) -> Posting {
+        Posting {
+            source: self.source,
+            lane: self.lane,
+            cookie: self.cookie,
+        }
     }
 
     /// Whether something about the source waits for room in the lane.

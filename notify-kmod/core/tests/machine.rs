@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use rtnotify_core::{
     abi::{self, Record},
     machine::{
-        Claim, Consumer, Event, Loss, Machine, Mode, Policy, SubscribeError, SubscriptionId,
+        Claim, Consumer, Event, Loss, Machine, Make, Mode, Policy, SubscribeError, SubscriptionId,
     },
     pool::UNIT,
     slots::HandleError,
@@ -354,16 +354,16 @@ impl World {
         let free = self.free_places(len.min(self.arena.len() + 1));
 
         // Room can be kept exactly if the event would not be lost, and what is kept is not given twice.
-        let room = self.machine.reserve(id, &event);
-        let refused = matches!(loss, Some(Loss::QueueFull | Loss::Quota));
-        assert_eq!(room.is_none(), refused, "room for {len} bytes");
-        if let Some(room) = room {
-            let second = self.machine.reserve(id, &event);
-            if loss.is_none() && self.room() == 1 {
-                assert!(second.is_none(), "the only place is kept twice");
+        let outline = event.outline();
+        let room = self.machine.reserve(id, &outline, Make::Nothing);
+        assert_eq!(room.as_ref().err(), loss.as_ref(), "room for {len} bytes");
+        if let Ok(room) = room {
+            let second = self.machine.reserve(id, &outline, Make::Nothing);
+            if self.room() == 1 {
+                assert!(second.is_err(), "the only place is kept twice");
             }
             self.machine.release(room);
-            if let Some(second) = second {
+            if let Ok(second) = second {
                 self.machine.release(second);
             }
         }

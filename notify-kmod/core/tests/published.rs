@@ -211,4 +211,19 @@ fn only_some_lanes_can_be_published() {
     let mut dropping = dropping.machine();
     assert_eq!(dropping.start_publishing(0), Err(PublishError::Impossible));
     assert_eq!(dropping.start_publishing(1), Err(PublishError::Impossible));
+    // Producers are waited for where arming says that there is room.
+    for (mode, possible) in [
+        (Mode::PerEvent, false),
+        (Mode::Window, false),
+        (Mode::Coalesced, true),
+    ] {
+        let mut waited_for = Shape {
+            policy: Policy::Block,
+            ..Shape::new(mode, 1, 4)
+        }
+        .machine();
+        assert_eq!(waited_for.publishes_in(0, mode), possible);
+        assert_eq!(waited_for.start_publishing(0).is_ok(), possible);
+        assert_eq!(waited_for.is_published(0), possible);
+    }
 }

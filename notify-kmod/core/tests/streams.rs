@@ -13,8 +13,8 @@ use proptest::prelude::*;
 use rtnotify_core::{
     abi::{self, Record},
     machine::{
-        Claim, Consumer, Event, LaneConfig, LaneError, Machine, Mode, Policy, Signal,
-        SubscriptionId,
+        Claim, Consumer, Counters, Event, LaneConfig, LaneError, Loss, Machine, Make, Mode,
+        Outline, Policy, Room, Signal, SubscriptionId,
     },
     pool::{Pin, Unit, UNIT},
     slots::Slot,
@@ -27,6 +27,10 @@ const SOURCES: u32 = 4;
 #[derive(Clone, Debug)]
 enum Op {
     Post(u32, u16, Option<u64>, usize),
+    /// Keep room for an event and write its payload; post the oldest such event, or give its room back.
+    Reserve(u32, u16, Option<u64>, usize),
+    Commit,
+    Cancel,
     /// Read one record, of any lane or of one.
     Read(Option<usize>),
     Drain,
@@ -61,9 +65,12 @@ fn policy() -> impl Strategy<Value = Policy> {
 
 fn op() -> impl Strategy<Value = Op> {
     let len = prop_oneof![3 => 0usize..=8, 3 => 9usize..300, 1 => 300usize..2000];
+    let event = (0..SOURCES, 0u16..4, any::<Option<u64>>(), len);
     prop_oneof![
-        30 => (0..SOURCES, 0u16..4, any::<Option<u64>>(), len)
-            .prop_map(|(s, k, v, l)| Op::Post(s, k, v, l)),
+        30 => event.clone().prop_map(|(s, k, v, l)| Op::Post(s, k, v, l)),
+        8 => event.prop_map(|(s, k, v, l)| Op::Reserve(s, k, v, l)),
+        7 => Just(Op::Commit),
+        1 => Just(Op::Cancel),
         6 => prop::option::of(0usize..3).prop_map(Op::Read),
         2 => Just(Op::Drain),
         8 => Just(Op::Act),
@@ -107,12 +114,22 @@ struct Source {
     end_seen: bool,
 }
 
+/// An event between [`Machine::reserve`] and [`Machine::post_into`].
+struct Reserved {
+    source: u32,
+    id: SubscriptionId,
+    outline: Outline,
+    room: Result<Room, Loss>,
+    payload: Vec<u8>,
+}
+
 struct World {
     machine: Machine<Heap>,
     arena: Vec<u8>,
     targets: Vec<Target>,
     sources: Vec<Source>,
     held: Vec<Claim>,
+    reserved: Vec<Reserved>,
     /// With what must stay at their places.
     pinned: Vec<(Pin, Range<usize>, Vec<u8>)>,
     last_seq: Vec<u64>,
@@ -165,6 +182,7 @@ impl World {
             targets: lanes.iter().map(|_| Target::new(1000)).collect(),
             sources,
             held: Vec::new(),
+            reserved: Vec::new(),
             pinned: Vec::new(),
             last_seq: vec![0; lanes.len()],
             delivered: 0,
@@ -227,6 +245,7 @@ impl World {
                 (before.lost_oldest, before.lost_superseded)
             );
         } else if self.held.is_empty()
+            && self.reserved.is_empty()
             && result.is_err()
             && len.div_ceil(UNIT).next_power_of_two() * UNIT <= self.arena.len()
             && config.policy == Policy::DropOldest
@@ -239,6 +258,95 @@ impl World {
                 self.release(claim, true);
             }
             assert!(notes > 0 || self.machine.quota_used() > 0);
+        }
+    }
+
+    fn reserve(&mut self, number: u32, kind: u16, value: Option<u64>, len: usize) {
+        let Some(id) = self.sources[number as usize].id else {
+            return;
+        };
+        let outline = Outline { kind, value, len };
+        let before = *self.machine.counters();
+        let waiting = self.reserved.len() % 2 == 1;
+        let make = if waiting { Make::Nothing } else { Make::Room };
+        let room = self.machine.reserve(id, &outline, make);
+        let after = *self.machine.counters();
+        assert_eq!(after.posted, before.posted, "nothing has been posted");
+        if waiting {
+            let withdrawn = |c: &Counters| (c.lost_oldest, c.lost_superseded);
+            assert_eq!(withdrawn(&after), withdrawn(&before));
+            if room.is_err() {
+                return;
+            }
+        }
+        let payload: Vec<u8> = (0..len)
+            .map(|i| (i * 3 + self.reserved.len()) as u8)
+            .collect();
+        if let Ok(room) = &room {
+            if let Some(place) = room.place(len) {
+                self.arena[place].copy_from_slice(&payload);
+            }
+        }
+        self.reserved.push(Reserved {
+            source: number,
+            id,
+            outline,
+            room,
+            payload,
+        });
+    }
+
+    fn commit(&mut self) {
+        if self.reserved.is_empty() {
+            return;
+        }
+        let Reserved {
+            source: number,
+            id,
+            outline,
+            room,
+            payload,
+        } = self.reserved.remove(0);
+        let source = &mut self.sources[number as usize];
+        if source.id.is_none() {
+            // The end is in the stream: nothing can come after it.
+            if let Ok(room) = room {
+                self.machine.release(room);
+            }
+            return;
+        }
+        source.seq += 1;
+        let seq = source.seq;
+        if passes(&source.filter, outline.kind, outline.value) {
+            source.due.insert(seq, payload.clone());
+        }
+        let event = Event {
+            source_seq: seq,
+            kind: outline.kind,
+            time_ns: seq,
+            value: outline.value,
+            payload: &payload,
+        };
+        match room {
+            Ok(room) => {
+                if let Some(place) = room.place(outline.len) {
+                    assert_eq!(self.arena[place], payload, "somebody wrote into kept room");
+                }
+                let (lane, _) = self.machine.post_into(id, &event, room);
+                assert_eq!(lane, source.lane);
+            }
+            Err(loss) => {
+                let lane = self.machine.post_refused(id, &event, loss);
+                assert_eq!(lane, source.lane);
+            }
+        }
+    }
+
+    fn cancel(&mut self) {
+        if let Some(reserved) = self.reserved.pop() {
+            if let Ok(room) = reserved.room {
+                self.machine.release(room);
+            }
         }
     }
 
@@ -345,6 +453,9 @@ impl World {
         let lanes = self.targets.len();
         match *op {
             Op::Post(source, kind, value, len) => self.post(source, kind, value, len),
+            Op::Reserve(source, kind, value, len) => self.reserve(source, kind, value, len),
+            Op::Commit => self.commit(),
+            Op::Cancel => self.cancel(),
             Op::Read(lane) => {
                 self.read(lane.map(|lane| lane % lanes));
             }
@@ -444,6 +555,10 @@ impl World {
     fn finish(mut self) {
         while let Some(claim) = self.held.pop() {
             self.release(claim, false);
+        }
+        while !self.reserved.is_empty() {
+            self.commit();
+            self.pump();
         }
         self.last_seq.fill(0);
         // Nothing but signals tells the reader to come.

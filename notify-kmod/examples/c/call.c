@@ -6,28 +6,7 @@
 #include "common.h"
 
 #define CALLS	100
-#define SOURCES	1024
 #define PATIENCE	10000000000ULL	/* nanoseconds */
-
-static __u32 find_source(int fd, const char *name)
-{
-	static struct rtnotify_source_info infos[SOURCES];
-	struct rtnotify_list_sources request = {
-		.size = sizeof(request),
-		.capacity = SOURCES,
-		.entries = (uintptr_t)infos,
-	};
-
-	CHECK(!ioctl(fd, RTNOTIFY_IOC_LIST_SOURCES, &request));
-	for (__u32 i = 0; i < request.count; i++) {
-		if (!strcmp((const char *)infos[i].name, name)) {
-			CHECK(infos[i].flags & RTNOTIFY_SOURCE_CALLABLE);
-			return infos[i].number;
-		}
-	}
-	fprintf(stderr, "there is no source called %s\n", name);
-	exit(1);
-}
 
 static __u32 factorial(__u32 n)
 {
@@ -44,7 +23,7 @@ int main(void)
 
 	CHECK(fd >= 0);
 
-	__u32 source = find_source(fd, "edu"), done = 0;
+	__u32 source = find_source(fd, "edu", RTNOTIFY_SOURCE_CALLABLE), done = 0;
 
 	while (done < CALLS) {
 		__u32 n = done % 13, answer = 0;

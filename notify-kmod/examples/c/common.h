@@ -57,6 +57,27 @@ struct subscriber {
 	__u64 doorbells;	/* answered */
 };
 
+/* The number of the source called @name, which must have all of @flags (RTNOTIFY_SOURCE_*). */
+static inline __u32 find_source(int fd, const char *name, __u32 flags)
+{
+	static struct rtnotify_source_info infos[1024];
+	struct rtnotify_list_sources request = {
+		.size = sizeof(request),
+		.capacity = sizeof(infos) / sizeof(*infos),
+		.entries = (uintptr_t)infos,
+	};
+
+	CHECK(!ioctl(fd, RTNOTIFY_IOC_LIST_SOURCES, &request));
+	for (__u32 i = 0; i < request.count; i++) {
+		if (!strcmp((const char *)infos[i].name, name)) {
+			CHECK((infos[i].flags & flags) == flags);
+			return infos[i].number;
+		}
+	}
+	fprintf(stderr, "there is no source called %s\n", name);
+	exit(1);
+}
+
 /* Blocks @signo and returns the mask that was in force. */
 static inline sigset_t block(int signo)
 {

@@ -7,7 +7,6 @@
 #include "common.h"
 
 #define REQUESTS	100
-#define SOURCES		1024
 
 struct request {
 	__u32 id;
@@ -19,25 +18,6 @@ struct answer {
 	__u32 n;
 	__u32 factorial;	/* modulo 2^32 */
 };
-
-/* Number of the source called @name. */
-static __u32 find_source(int fd, const char *name)
-{
-	static struct rtnotify_source_info infos[SOURCES];
-	struct rtnotify_list_sources request = {
-		.size = sizeof(request),
-		.capacity = SOURCES,
-		.entries = (uintptr_t)infos,
-	};
-
-	CHECK(!ioctl(fd, RTNOTIFY_IOC_LIST_SOURCES, &request));
-	for (__u32 i = 0; i < request.count; i++) {
-		if (!strcmp((const char *)infos[i].name, name))
-			return infos[i].number;
-	}
-	fprintf(stderr, "there is no source called %s\n", name);
-	exit(1);
-}
 
 /* Asks for the factorial of @n. False if the driver has no room now. */
 static bool ask(int fd, __u32 source, __u32 id, __u32 n)
@@ -81,7 +61,7 @@ int main(void)
 	CHECK(fd >= 0);
 	register_thread(fd, signo, RTNOTIFY_MODE_WINDOW, 0);
 
-	__u32 source = find_source(fd, "edu");
+	__u32 source = find_source(fd, "edu", RTNOTIFY_SOURCE_WRITABLE);
 
 	subscribe(fd, source);
 	while (answered < REQUESTS) {

@@ -133,6 +133,14 @@
 
 /* The value is given. */
 #define RTNOTIFY_POST_VALUE 0x1U
+/* The payload lies in the outbox. */
+#define RTNOTIFY_POST_REFERENCE 0x2U
+
+/* Message and answer lie in the outbox. */
+#define RTNOTIFY_CALL_REFERENCE 1
+
+/* Longest outbox in bytes. */
+#define RTNOTIFY_MAX_OUTBOX 67108864
 
 /* A registration is in force. */
 #define RTNOTIFY_STATE_REGISTERED 0x1U
@@ -177,6 +185,10 @@
 #define RTNOTIFY_IOC_READ 0xc000b70cU
 /* struct rtnotify_ring */
 #define RTNOTIFY_IOC_MAP_RING 0xc000b70dU
+/* struct rtnotify_outbox */
+#define RTNOTIFY_IOC_MAP_OUTBOX 0xc000b70eU
+/* struct rtnotify_timeouts */
+#define RTNOTIFY_IOC_SET_TIMEOUTS 0xc000b70fU
 /* struct rtnotify_call */
 #define RTNOTIFY_IOC_CALL 0xc000b710U
 /* struct rtnotify_stream_gap */
@@ -621,6 +633,44 @@ struct rtnotify_ring_control {
 };
 
 /**
+ * struct rtnotify_outbox - Argument of RTNOTIFY_IOC_MAP_OUTBOX: memory of the
+ *  open file, for payloads that are passed by reference.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @len: Length in bytes, 1 to RTNOTIFY_MAX_OUTBOX. Out: in whole pages.
+ * @offset: Out: where it is, for mmap, to be mapped as a whole.
+ * @reserved: Must be 0.
+ *
+ * It is there as long as the file is open or the memory mapped.
+ */
+struct rtnotify_outbox {
+	__u32 size;
+	__u32 flags;
+	__u64 len;
+	__u64 offset;
+	__u64 reserved[2];
+};
+
+/**
+ * struct rtnotify_timeouts - Argument of RTNOTIFY_IOC_SET_TIMEOUTS: what
+ *  SO_RCVTIMEO and SO_SNDTIMEO are to a socket.
+ * @size: Size of this structure.
+ * @flags: Must be 0.
+ * @read_ns: Nanoseconds that a blocking read waits before it gives EAGAIN; 0:
+ *  without end.
+ * @write_ns: Nanoseconds that a write to a blocking source waits before it
+ *  gives EAGAIN; 0: without end.
+ * @reserved: Must be 0.
+ */
+struct rtnotify_timeouts {
+	__u32 size;
+	__u32 flags;
+	__u64 read_ns;
+	__u64 write_ns;
+	__u64 reserved[2];
+};
+
+/**
  * struct rtnotify_post - Head of one message in a write; payload_len bytes
  *  follow, padded to 8 bytes unless last.
  * @size: Size of this structure.
@@ -630,6 +680,9 @@ struct rtnotify_ring_control {
  * @payload_len: Payload length in bytes.
  * @value: Passed on in the record, with RTNOTIFY_POST_VALUE; else 0.
  * @reserved: Must be 0.
+ *
+ * With RTNOTIFY_POST_REFERENCE a __u64 follows instead: where in the outbox
+ * the payload starts.
  */
 struct rtnotify_post {
 	__u32 size;
@@ -644,7 +697,7 @@ struct rtnotify_post {
 /**
  * struct rtnotify_call - Argument of RTNOTIFY_IOC_CALL.
  * @size: Size of this structure.
- * @flags: Must be 0.
+ * @flags: RTNOTIFY_CALL_*.
  * @source: Number of the source.
  * @kind: The driver's own.
  * @reserved0: Must be 0.
@@ -726,6 +779,8 @@ RTNOTIFY_ASSERT_SIZE(rtnotify_read, 48);
 RTNOTIFY_ASSERT_SIZE(rtnotify_ring, 80);
 RTNOTIFY_ASSERT_SIZE(rtnotify_ring_header, 16);
 RTNOTIFY_ASSERT_SIZE(rtnotify_ring_control, 8);
+RTNOTIFY_ASSERT_SIZE(rtnotify_outbox, 40);
+RTNOTIFY_ASSERT_SIZE(rtnotify_timeouts, 40);
 RTNOTIFY_ASSERT_SIZE(rtnotify_post, 32);
 RTNOTIFY_ASSERT_SIZE(rtnotify_call, 64);
 RTNOTIFY_ASSERT_SIZE(rtnotify_stream_gap, 64);

@@ -5,13 +5,13 @@
 use std::thread;
 
 use anyhow::{Context as _, Result};
-use crossbeam_channel::{Receiver, bounded};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use crossbeam_channel::{Receiver, TryRecvError, bounded};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// A channel that is disconnected at the first SIGINT or SIGTERM. A second one ends the process.
+/// A channel that is disconnected at the first SIGINT, SIGTERM or SIGHUP. A second one ends the process.
 pub(crate) fn channel() -> Result<Receiver<()>> {
-    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot handle Ctrl-C")?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot handle Ctrl-C")?;
     let (sender, receiver) = bounded(0);
     thread::spawn(move || {
         let mut sender = Some(sender);
@@ -23,4 +23,9 @@ pub(crate) fn channel() -> Result<Receiver<()>> {
         }
     });
     Ok(receiver)
+}
+
+/// Whether the signal has come.
+pub(crate) fn is_over(stop: &Receiver<()>) -> bool {
+    matches!(stop.try_recv(), Err(TryRecvError::Disconnected))
 }

@@ -3,12 +3,27 @@
 //! `rtnotify post`.
 
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use sigrt::SourceRef;
+use crossbeam_channel::{Receiver, after, select};
+use serde_json::json;
+use sigrt::{Error, SourceOptions, Subscription};
 
-use crate::Global;
+use crate::cli::{Global, Usage};
+use crate::parse::{self, Hex};
+use crate::{connect, interrupt, selection, show};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  rtnotify post door open
+  rtnotify post door --hex '01 02 ff' --value 0x10 --kind 3
+  date | rtnotify post clock --file -
+  rtnotify post adc --value 512 -n 10000 --rate 1000
+  rtnotify post door knock --create --device loopback
+
+With --json the account is one object: source, posted, seconds, and whether it was interrupted.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -18,13 +33,13 @@ pub(crate) struct Arguments {
     #[arg(conflicts_with_all = ["hex", "file"])]
     payload: Option<String>,
     /// The payload, in hexadecimal digits; spaces may stand between bytes.
-    #[arg(long, value_name = "DIGITS", conflicts_with = "file")]
-    hex: Option<String>,
+    #[arg(long, value_name = "DIGITS", conflicts_with = "file", value_parser = parse::hex)]
+    hex: Option<Hex>,
     /// A file whose content is the payload; "-" is standard input.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// The value: a level, a count, whatever the subscriber expects.
-    #[arg(long, short, value_parser = number)]
+    #[arg(long, short, value_parser = parse::number)]
     value: Option<u64>,
     /// What to call the event.
     #[arg(long, short, default_value_t = 0)]
@@ -32,65 +47,166 @@ pub(crate) struct Arguments {
     /// Post it so many times.
     #[arg(long, short = 'n', default_value_t = 1)]
     count: u64,
+    /// Events per second; without it, as fast as it goes.
+    #[arg(long, value_name = "EVENTS", value_parser = parse::rate)]
+    rate: Option<f64>,
+    /// Create the source first; it ends with this command. On the loopback, where nobody else can listen, this
+    /// command does, and checks that everything arrived.
+    #[arg(long)]
+    create: bool,
 }
 
-/// A number, decimal or hexadecimal.
-fn number(text: &str) -> Result<u64, String> {
-    let parsed = match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    parsed.map_err(|error| error.to_string())
+/// The bytes of a file, or of standard input for `-`.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .context("cannot read standard input")?;
+        return Ok(bytes);
+    }
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn bytes_of(digits: &str) -> Result<Vec<u8>> {
-    let digits: String = digits.chars().filter(|c| !c.is_whitespace()).collect();
-    if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        bail!("--hex takes hexadecimal digits only");
+/// The payload that the options give.
+pub(crate) fn payload(
+    text: Option<&String>,
+    hex: Option<&Hex>,
+    file: Option<&PathBuf>,
+) -> Result<Vec<u8>> {
+    match (hex, file) {
+        (Some(Hex(bytes)), _) => Ok(bytes.clone()),
+        (None, Some(path)) => read_file(path),
+        (None, None) => Ok(text.cloned().unwrap_or_default().into_bytes()),
     }
-    if !digits.len().is_multiple_of(2) {
-        bail!("--hex needs an even number of digits, not {}", digits.len());
-    }
-    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16);
-    (0..digits.len())
-        .step_by(2)
-        .map(byte)
-        .collect::<Result<_, _>>()
-        .context("--hex")
 }
 
-fn payload(arguments: &Arguments) -> Result<Vec<u8>> {
-    if let Some(digits) = &arguments.hex {
-        return bytes_of(digits);
+/// When to post what, at a rate.
+struct Pace {
+    start: Instant,
+    period: Option<f64>,
+}
+
+impl Pace {
+    /// How long there is left before post number `n`; `None`: it is due.
+    fn wait(&self, n: u64) -> Option<Duration> {
+        let due = Duration::try_from_secs_f64(self.period? * n as f64).ok()?;
+        let left = due.checked_sub(self.start.elapsed())?;
+        (!left.is_zero()).then_some(left)
     }
-    match &arguments.file {
-        Some(path) if path.as_os_str() == "-" => {
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .read_to_end(&mut bytes)
-                .context("cannot read standard input")?;
-            Ok(bytes)
+}
+
+pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<bool> {
+    if arguments.kind >= sigrt::abi::FIRST_RESERVED_KIND {
+        let text = "--kind must be below 0xfff0: the rest is taken for gaps and ends of sources";
+        bail!(Usage(text.to_owned()));
+    }
+    let payload = payload(
+        arguments.payload.as_ref(),
+        arguments.hex.as_ref(),
+        arguments.file.as_ref(),
+    )?;
+    let stop = interrupt::channel()?;
+    let device = global.place.shared()?;
+    let (source, listener) = if arguments.create {
+        let options = SourceOptions::new(&arguments.source).max_payload(payload.len().max(8));
+        let source = device
+            .create_source(options)
+            .with_context(|| format!("cannot create {:?}", arguments.source))?;
+        let listener = if connect::is_own(&device) {
+            Some(device.subscription().subscribe(&source).start()?)
+        } else {
+            None
+        };
+        (source, listener)
+    } else {
+        let listed = device.sources()?;
+        match selection::find(&listed, &arguments.source)[..] {
+            [only] => (device.source(only.number)?, None),
+            [] => bail!("{}", selection::nothing(&listed, &arguments.source)),
+            _ => bail!(Usage("post to one source, not to a pattern".to_owned())),
         }
-        Some(path) => {
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let pace = Pace {
+        start: Instant::now(),
+        period: arguments.rate.map(f64::recip),
+    };
+    let mut posted = 0;
+    let mut arrived = 0;
+    let mut interrupted = false;
+    while posted < arguments.count {
+        if !wait(pace.wait(posted), &stop) {
+            interrupted = true;
+            break;
         }
-        None => Ok(arguments.payload.clone().unwrap_or_default().into_bytes()),
+        match source.post_kind(arguments.kind, arguments.value, &payload) {
+            Ok(()) => posted += 1,
+            // A driver, or a subscriber that is waited for: it gets the time that it needs.
+            Err(Error::Busy { .. }) => {
+                if !wait(Some(Duration::from_micros(200)), &stop) {
+                    interrupted = true;
+                    break;
+                }
+            }
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("{posted} of {} posted", arguments.count));
+            }
+        }
+        if let Some(listener) = &listener {
+            arrived += drain(listener, posted - arrived >= 512)?;
+        }
     }
+    if let Some(listener) = &listener {
+        while arrived < posted {
+            arrived += drain(listener, true)?;
+        }
+    }
+    let elapsed = pace.start.elapsed();
+    if global.json {
+        show::json(&json!({
+            "source": source.name(),
+            "posted": posted,
+            "received": listener.as_ref().map(|_| arrived),
+            "seconds": elapsed.as_secs_f64(),
+            "interrupted": interrupted,
+        }))?;
+    } else if arguments.count > 1 || interrupted || listener.is_some() {
+        let received = listener.map_or(String::new(), |_| format!(", {arrived} received"));
+        show::remark(&format!(
+            "{posted} of {} posted in {}{received}",
+            arguments.count,
+            show::duration(elapsed)
+        ));
+    }
+    Ok(true)
 }
 
-pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<()> {
-    let payload = payload(arguments)?;
-    let which = match arguments.source.parse() {
-        Ok(number) => SourceRef::Number(number),
-        Err(_) => SourceRef::from(arguments.source.as_str()),
-    };
-    let source = global.device()?.source(which)?;
-    for posted in 0..arguments.count {
-        source
-            .post_kind(arguments.kind, arguments.value, &payload)
-            .with_context(|| format!("{posted} of {} posted", arguments.count))?;
+/// Takes what has arrived, at least one if `wait`; how many.
+fn drain(listener: &Subscription, wait: bool) -> Result<u64> {
+    let mut seen = 0;
+    if wait {
+        let delivery = listener.recv_timeout(Duration::from_secs(10));
+        let event = delivery.context("what was posted did not arrive")?.event();
+        event.context("something was lost")?;
+        seen += 1;
     }
-    Ok(())
+    for delivery in listener.try_iter() {
+        delivery.event().context("something was lost")?;
+        seen += 1;
+    }
+    Ok(seen)
+}
+
+/// Waits, if there is something to wait for; false when the command is to end.
+pub(crate) fn wait(left: Option<Duration>, stop: &Receiver<()>) -> bool {
+    match left {
+        None => !interrupt::is_over(stop),
+        Some(left) => select! {
+            recv(stop) -> _ => false,
+            recv(after(left)) -> _ => true,
+        },
+    }
 }
 
 #[cfg(test)]
@@ -98,19 +214,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hexadecimal_is_checked() {
-        assert_eq!(bytes_of("00 ff 7A").unwrap(), [0, 255, 0x7a]);
-        assert!(bytes_of("").unwrap().is_empty());
-        assert!(bytes_of("0").is_err());
-        assert!(bytes_of("0g").is_err());
-        assert!(bytes_of("+1").is_err());
-        assert!(bytes_of("éé").is_err());
-    }
-
-    #[test]
-    fn numbers_may_be_hexadecimal() {
-        assert_eq!(number("0x10"), Ok(16));
-        assert_eq!(number("16"), Ok(16));
-        assert!(number("-1").is_err());
+    fn a_pace_is_kept_on_average() {
+        let pace = Pace {
+            start: Instant::now(),
+            period: Some(1.0),
+        };
+        assert_eq!(pace.wait(0), None);
+        let left = pace.wait(100).unwrap();
+        assert!(left > Duration::from_secs(50) && left <= Duration::from_secs(100));
     }
 }

@@ -12,7 +12,16 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use sigrt::broker::{self, Limits, Server};
 
-use crate::{Global, interrupt};
+use crate::cli::Global;
+use crate::{interrupt, show};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  rtnotify serve
+  rtnotify serve --socket /run/rtnotify/socket --mode 0660 --quota-per-peer 64M
+  rtnotify watch door --create --device /run/rtnotify/socket
+
+With --json a line {\"serving\": PATH} says that it listens; it is null for a socket that was passed on.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -59,14 +68,14 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 /// Serves until interrupted.
-pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<()> {
+pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<bool> {
     let limits = Limits {
         clients: arguments.max_clients.get(),
         clients_per_user: arguments.max_clients.get(),
         sources_per_user: arguments.max_sources,
         bytes_per_user: arguments.quota_per_peer,
     };
-    // Three descriptors for each client. Without the right to have more, fewer are let in.
+    // Four descriptors for each client, with those that its agent and its event loop are told by. Without the right to have more, fewer are let in.
     if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
         setrlimit(Resource::RLIMIT_NOFILE, most, most).ok();
     }
@@ -75,7 +84,7 @@ pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<()> {
         Some(_) => None,
     };
     let (mut server, place) = if let Some(server) = inherited {
-        (server, "a socket that was passed on".to_owned())
+        (server, None)
     } else {
         let path = arguments
             .socket
@@ -83,7 +92,7 @@ pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<()> {
             .unwrap_or_else(broker::default_path);
         let server = Server::bind(&path, arguments.mode, limits)
             .with_context(|| format!("cannot serve {}", path.display()))?;
-        (server, path.display().to_string())
+        (server, Some(path.display().to_string()))
     };
     let interrupted = interrupt::channel()?;
     let stopper = server.stopper();
@@ -93,9 +102,11 @@ pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<()> {
         stopper.stop();
     });
     if global.json {
-        println!("{}", json!({ "serving": place }));
+        show::json(&json!({ "serving": place }))?;
     } else {
-        println!("serving {place}");
+        let place = place.as_deref().unwrap_or("a socket that was passed on");
+        show::line(&format!("serving {place}"))?;
     }
-    server.run().context("cannot go on serving")
+    server.run().context("cannot go on serving")?;
+    Ok(true)
 }

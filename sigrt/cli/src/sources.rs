@@ -2,23 +2,63 @@
 
 //! `rtnotify sources`.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::json;
-use sigrt::SourceInfo;
+use sigrt::{Device, SourceInfo};
 
-use crate::{Global, show};
+use crate::cli::Global;
+use crate::demo::Demo;
+use crate::{selection, show};
 
-pub(crate) fn command(global: &Global) -> Result<()> {
-    let sources = global.device()?.sources()?;
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  rtnotify sources
+  rtnotify sources 'gpio*' --json
+  rtnotify sources --demo";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only these: names, numbers, or patterns such as 'adc*'.
+    #[arg(value_name = "SOURCE")]
+    only: Vec<String>,
+    /// List those of the load that other commands make with --demo.
+    #[arg(long)]
+    demo: bool,
+}
+
+pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<bool> {
+    let (device, _demo);
+    if arguments.demo {
+        device = Device::loopback();
+        _demo = Some(Demo::sources(&device)?);
+    } else {
+        device = global.place.shared()?;
+    }
+    let listed = device.sources()?;
+    let mut chosen = Vec::new();
+    for wanted in &arguments.only {
+        let found = selection::find(&listed, wanted);
+        if found.is_empty() {
+            bail!("{}", selection::nothing(&listed, wanted));
+        }
+        for info in found {
+            if !chosen.contains(&info) {
+                chosen.push(info);
+            }
+        }
+    }
+    if arguments.only.is_empty() {
+        chosen = listed.iter().collect();
+    }
     if global.json {
-        for info in &sources {
+        for info in chosen {
             show::json(&as_json(info))?;
         }
-        return Ok(());
+        return Ok(true);
     }
-    if sources.is_empty() {
-        eprintln!("there are no sources");
-        return Ok(());
+    if chosen.is_empty() {
+        show::remark("there are no sources");
+        return Ok(true);
     }
     let heads = [
         "no",
@@ -30,9 +70,9 @@ pub(crate) fn command(global: &Global) -> Result<()> {
         "refused",
         "subscribers",
     ];
-    let rows: Vec<_> = sources.iter().map(as_row).collect();
+    let rows: Vec<_> = chosen.into_iter().map(as_row).collect();
     show::line(show::table(&heads, &rows).trim_end())?;
-    Ok(())
+    Ok(true)
 }
 
 fn as_row(info: &SourceInfo) -> Vec<String> {
@@ -54,7 +94,7 @@ fn as_row(info: &SourceInfo) -> Vec<String> {
     ]
 }
 
-fn as_json(info: &SourceInfo) -> serde_json::Value {
+pub(crate) fn as_json(info: &SourceInfo) -> serde_json::Value {
     json!({
         "number": info.number,
         "name": info.name,

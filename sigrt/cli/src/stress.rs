@@ -1,36 +1,59 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `rtnotify stress`: producers × subscribers × payload sizes, and an exact account.
+//! `rtnotify stress`: producers × subscribers × payloads × policies × faults, and an exact account.
 //!
 //! Every producer has a source of its own and every subscriber subscribes to all of them, so each event is
-//! delivered once per subscriber. Payloads are made from the number of the event, and made again to compare.
-//! Producers wait for the slowest subscriber before its queue can be full, unless told to flood: then every
-//! event must be either delivered or in a gap.
+//! delivered once per subscriber. Producers wait for the slowest subscriber before its queue can be full, unless
+//! told to flood: then every event must be either delivered or in a gap. Ctrl-C stops the producers; what they
+//! have posted by then is accounted for all the same.
 
-use std::io::{IsTerminal as _, Write as _};
+mod account;
+mod fault;
+mod payload;
+mod produce;
+mod receive;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use crossbeam_channel::{Receiver, after, select};
+use indicatif::{ProgressBar, ProgressStyle};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use serde_json::json;
-use sigrt::{Delivery, Source, SourceOptions, Stats, Subscription};
+use sigrt::{Device, Source, SourceOptions, Stats, Subscription};
 
-use crate::watch::{WatchMode, duration};
-use crate::{Global, interrupt, show};
+use crate::cli::{Global, Usage};
+use crate::selection::{ModeName, OverflowName};
+use crate::{connect, interrupt, parse, show};
+use account::{Account, Outcome};
+use fault::{Fault, Heir};
+use payload::Payloads;
+use receive::Checker;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  rtnotify stress
+  rtnotify stress --events 10000000 --producers 2 --subscribers 2
+  rtnotify stress --flood --queue 16 --overflow drop-oldest,latest-only --subscribers 2
+  rtnotify stress --for 10s --fault slow-reader,forged-signals,dying-thread
+  rtnotify stress --device loopback --fault all --json
+
+With --json the account is one object; `discrepancies` is 0 if and only if the status is 0.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Events, all producers together.
     #[arg(long, short = 'n', default_value_t = 1_000_000)]
     events: u64,
+    /// Stop posting after so long, whatever --events says.
+    #[arg(long = "for", value_name = "TIME", value_parser = parse::duration)]
+    period: Option<Duration>,
     /// Threads that post.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     producers: u32,
     /// Threads that receive.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=60))]
     subscribers: u32,
     /// Lengths of payloads in bytes, used in turn.
     #[arg(
@@ -40,33 +63,56 @@ pub(crate) struct Arguments {
         default_value = "0,8,64,512"
     )]
     payload: Vec<usize>,
-    /// How events are announced.
-    #[arg(long, value_enum, default_value = "window")]
-    mode: WatchMode,
+    /// Events that a producer posts at once.
+    #[arg(long, value_name = "EVENTS", default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    batch: u64,
+    /// How events are announced; several are used by subscribers in turn.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "window")]
+    mode: Vec<ModeName>,
+    /// What is lost when there is no room; several are used by subscribers in turn.
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "reject-newest",
+        value_name = "POLICY"
+    )]
+    overflow: Vec<OverflowName>,
     /// Events that the device queues at most for each subscriber.
     #[arg(long, value_name = "EVENTS", default_value_t = 1024)]
     queue: u32,
     /// Never wait for subscribers: what the queue cannot hold is lost, and must be accounted for.
     #[arg(long)]
     flood: bool,
+    /// What is to go wrong meanwhile.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FAULT,…")]
+    fault: Vec<Fault>,
     /// Set the limit on queued signals (`ulimit -i`) to this first: with 0 every signal with a handle is refused.
     #[arg(long, value_name = "N")]
     sigpending: Option<u64>,
     /// Give up after so long without progress.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse::duration)]
     patience: Duration,
 }
 
 /// What all threads share.
 struct Plan<'a> {
     arguments: &'a Arguments,
-    /// Events of each producer.
-    share: Vec<u64>,
+    payloads: Payloads,
+    /// Numbers of the sources, in the order of producers.
+    numbers: Vec<u32>,
+    /// Events of each producer; less when it has been stopped early.
+    goals: Vec<AtomicU64>,
     /// Events that a producer may be ahead of the slowest subscriber.
     ahead: u64,
     /// Handled by each subscriber from each producer, delivered or lost.
     progress: Vec<Vec<AtomicU64>>,
-    stop: AtomicBool,
+    /// Producers are to stop.
+    enough: AtomicBool,
+    /// Nothing moves any more: everybody is to stop.
+    stuck: AtomicBool,
+    /// Everybody has everything.
+    done: AtomicBool,
 }
 
 impl Plan<'_> {
@@ -78,400 +124,252 @@ impl Plan<'_> {
         counts.min().unwrap_or(0)
     }
 
-    fn total(&self) -> u64 {
+    fn handled(&self) -> u64 {
         let counts = self.progress.iter().flatten();
         counts.map(|count| count.load(Ordering::Relaxed)).sum()
     }
-}
 
-/// What one subscriber saw.
-#[derive(Default)]
-struct Account {
-    events: u64,
-    lost: u64,
-    gaps: u64,
-    discrepancies: Vec<String>,
-}
-
-/// Payload number `n` of producer `producer`.
-fn fill(producer: usize, n: u64, len: usize, out: &mut Vec<u8>) {
-    out.clear();
-    let mut state = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ producer as u64;
-    while out.len() < len {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        out.extend_from_slice(&state.to_ne_bytes());
+    fn has(&self, fault: Fault) -> bool {
+        let faults = &self.arguments.fault;
+        faults.contains(&fault) || (fault != Fault::Discard && faults.contains(&Fault::All))
     }
-    out.truncate(len);
+}
+
+impl Arguments {
+    fn policy(&self, subscriber: usize) -> OverflowName {
+        self.overflow[subscriber % self.overflow.len()]
+    }
+
+    /// Bytes of payload that can be queued: blocks are powers of two, so this always suffices.
+    fn quota(&self) -> u64 {
+        let longest = self.payload.iter().copied().max().unwrap_or(0);
+        let block = longest.next_power_of_two().max(64) as u64;
+        2 * block * u64::from(self.queue)
+    }
 }
 
 pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<bool> {
-    if let Some(limit) = arguments.sigpending {
+    let (producers, queue) = (arguments.producers, arguments.queue);
+    if queue < producers {
+        let text = "--queue must be at least --producers, so that each may have an event queued";
+        bail!(Usage(text.to_owned()));
+    }
+    let small = [Fault::SmallSigpending, Fault::All];
+    let limit = match arguments.sigpending {
+        None if arguments.fault.iter().any(|f| small.contains(f)) => Some(1),
+        limit => limit,
+    };
+    if let Some(limit) = limit {
         let (_, hard) = getrlimit(Resource::RLIMIT_SIGPENDING)?;
-        setrlimit(Resource::RLIMIT_SIGPENDING, limit, hard)
+        setrlimit(Resource::RLIMIT_SIGPENDING, limit.min(hard), hard)
             .context("cannot set RLIMIT_SIGPENDING")?;
     }
     let interrupted = interrupt::channel()?;
-    let device = global.device_or_loopback()?;
-    let (producers, queue) = (arguments.producers, arguments.queue);
-    if queue < producers {
-        bail!("--queue must be at least --producers");
-    }
+    let device = global.place.any()?;
     let longest = arguments.payload.iter().copied().max().unwrap_or(0);
     let mut sources = Vec::new();
     for producer in 0..producers {
         let name = format!("stress-{}-{producer}", std::process::id());
-        let options = SourceOptions::new(&name).max_payload(longest);
+        let mut options = SourceOptions::new(&name).max_payload(longest);
+        if arguments.overflow.contains(&OverflowName::Block) {
+            options = options.blocking();
+        }
         sources.push(device.create_source(options)?);
     }
     let mut subscriptions = Vec::new();
-    for _ in 0..arguments.subscribers {
-        // Blocks of payload are powers of two, so this always suffices.
-        let block = longest.next_power_of_two().max(64) as u64;
+    for number in 0..arguments.subscribers as usize {
         let mut builder = device
             .subscription()
-            .mode(arguments.mode.into())
+            .mode(arguments.mode[number % arguments.mode.len()].into())
+            .overflow(arguments.policy(number).into())
             .queue_len(queue)
-            .quota(2 * block * u64::from(queue));
+            .quota(arguments.quota())
+            .channel_capacity(1024);
         for source in &sources {
             builder = builder.subscribe(source);
         }
         subscriptions.push(builder.start()?);
     }
-    let (share, rest) = (
-        arguments.events / u64::from(producers),
-        arguments.events % u64::from(producers),
-    );
-    let plan = Plan {
+    let share = arguments.events / u64::from(producers);
+    let rest = arguments.events % u64::from(producers);
+    let mut plan = Plan {
         arguments,
-        share: (0..u64::from(producers))
-            .map(|p| share + u64::from(p < rest))
+        payloads: Payloads::new(&arguments.payload),
+        numbers: sources.iter().map(Source::number).collect(),
+        goals: (0..u64::from(producers))
+            .map(|p| AtomicU64::new(share + u64::from(p < rest)))
             .collect(),
         ahead: u64::from(queue / producers),
-        progress: (0..arguments.subscribers)
-            .map(|_| (0..producers).map(|_| AtomicU64::new(0)).collect())
-            .collect(),
-        stop: AtomicBool::new(false),
+        progress: Vec::new(),
+        enough: AtomicBool::new(false),
+        stuck: AtomicBool::new(false),
+        done: AtomicBool::new(false),
     };
-    let place = if device.is_kernel() {
-        "device"
-    } else {
-        "loopback"
-    };
+    let heirs = usize::from(plan.has(Fault::DyingThread));
+    plan.progress = (0..subscriptions.len() + heirs)
+        .map(|_| (0..producers).map(|_| AtomicU64::new(0)).collect())
+        .collect();
     let started = Instant::now();
-    let (posted, accounts) = run(&plan, &sources, &subscriptions, &interrupted)?;
-    let elapsed = started.elapsed();
-    let stats: Vec<Stats> = subscriptions
-        .iter()
-        .map(Subscription::stats)
-        .collect::<sigrt::Result<_>>()?;
-    report(
-        global,
-        place,
-        posted,
-        elapsed,
-        accounts,
-        &stats,
-        arguments.flood,
-    )
+    let mut outcome = run(&plan, &device, &sources, &subscriptions, &interrupted)?;
+    outcome.elapsed = started.elapsed();
+    for (account, subscription) in outcome.accounts.iter_mut().zip(&subscriptions) {
+        account.stats = Some(subscription.stats()?);
+    }
+    outcome.place = connect::name(&device);
+    outcome.judge(&plan);
+    outcome.print(global)
 }
 
-/// Runs all threads; how many events were posted, and what each subscriber saw.
+/// Runs all threads; what was posted, and what each subscriber saw.
 fn run(
     plan: &Plan<'_>,
+    device: &Device,
     sources: &[Source],
     subscriptions: &[Subscription],
     interrupted: &Receiver<()>,
-) -> Result<(u64, Vec<Account>)> {
+) -> Result<Outcome> {
+    let heir = if plan.has(Fault::DyingThread) {
+        Some(Heir::new(plan, device, subscriptions.len())?)
+    } else {
+        None
+    };
     thread::scope(|scope| {
-        let consumers: Vec<_> = subscriptions
+        let mut consumers: Vec<_> = subscriptions
             .iter()
-            .zip(&plan.progress)
-            .map(|(subscription, progress)| {
-                scope.spawn(move || consume(plan, sources, subscription, progress))
+            .enumerate()
+            .map(|(number, subscription)| {
+                let checker = Checker::new(plan, number);
+                scope.spawn(move || receive::consume(plan, subscription, checker))
             })
             .collect();
+        if let Some((heir, ready)) = heir {
+            consumers.push(scope.spawn(move || heir.wait()));
+            // Nothing is ever sent: it ends when there is a subscription.
+            ready.recv().ok();
+        }
+        let vanishing = plan
+            .has(Fault::VanishingSubscriber)
+            .then(|| scope.spawn(move || fault::vanish(plan, device, sources)));
+        let forger = plan
+            .has(Fault::ForgedSignals)
+            .then(|| scope.spawn(move || fault::forge(plan, subscriptions)));
         let producers: Vec<_> = sources
             .iter()
             .enumerate()
-            .map(|(number, source)| scope.spawn(move || produce(plan, number, source)))
+            .map(|(number, source)| scope.spawn(move || produce::produce(plan, number, source)))
             .collect();
         watch(plan, interrupted, || {
             consumers.iter().all(thread::ScopedJoinHandle::is_finished)
         });
-        plan.stop.store(true, Ordering::Relaxed);
-        let mut posted = 0;
+        plan.enough.store(true, Ordering::Relaxed);
+        let mut outcome = Outcome::default();
         let mut failure = None;
         for producer in producers {
             match producer.join() {
-                Ok(Ok(count)) => posted += count,
+                Ok(Ok(count)) => outcome.posted += count,
                 Ok(Err(error)) => failure = Some(anyhow::Error::new(error)),
                 Err(_) => bail!("a producer panicked"),
             }
         }
-        let mut accounts = Vec::new();
         for consumer in consumers {
             match consumer.join() {
-                Ok(account) => accounts.push(account),
+                Ok(account) => outcome.accounts.push(account),
                 Err(_) => bail!("a subscriber panicked"),
             }
         }
-        failure.map_or(Ok((posted, accounts)), Err)
+        plan.done.store(true, Ordering::Relaxed);
+        if let Some(vanishing) = vanishing {
+            match vanishing.join() {
+                Ok(seen) => outcome.vanished = Some(seen?),
+                Err(_) => bail!("a subscriber that was to vanish panicked"),
+            }
+        }
+        if let Some(forger) = forger {
+            outcome.forged = forger.join().ok();
+        }
+        failure.map_or(Ok(outcome), Err)
     })
 }
 
-/// Shows progress until all is done, or somebody presses Ctrl-C.
+/// Shows progress until all is done, or stops the producers at Ctrl-C or when the time is up.
 fn watch(plan: &Plan<'_>, interrupted: &Receiver<()>, done: impl Fn() -> bool) {
-    let terminal = std::io::stderr().is_terminal();
-    let expected = plan.arguments.events * u64::from(plan.arguments.subscribers);
-    let (mut last, mut moved) = (0, Instant::now());
-    let mut ticks = 0_u64;
+    let readers = plan.progress.len() as u64;
+    let expected = plan.arguments.events * readers;
+    let bar = ProgressBar::new(expected);
+    let template = "{wide_bar} {human_pos} of {human_len} ({per_sec}, {eta} left)";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    let started = Instant::now();
+    let (mut last, mut moved) = (0, started);
+    let mut told = started;
+    let mut interrupted = Some(interrupted);
     while !done() {
+        let never = crossbeam_channel::never();
         select! {
-            recv(interrupted) -> _ => break,
+            recv(interrupted.unwrap_or(&never)) -> _ => {
+                interrupted = None;
+                plan.enough.store(true, Ordering::Relaxed);
+                bar.println("stopping: what has been posted is still accounted for");
+            }
             recv(after(Duration::from_millis(20))) -> _ => {}
         }
-        let now = plan.total();
+        if plan
+            .arguments
+            .period
+            .is_some_and(|period| started.elapsed() >= period)
+        {
+            plan.enough.store(true, Ordering::Relaxed);
+        }
+        let now = plan.handled();
+        bar.set_position(now);
         if now != last {
             (last, moved) = (now, Instant::now());
         } else if moved.elapsed() > plan.arguments.patience {
-            break;
+            plan.stuck.store(true, Ordering::Relaxed);
+            plan.enough.store(true, Ordering::Relaxed);
         }
-        ticks += 1;
-        // Twice a second for a person, every ten seconds for a log.
-        if ticks.is_multiple_of(if terminal { 25 } else { 500 }) {
+        // A log gets a line now and then.
+        if bar.is_hidden() && told.elapsed() > Duration::from_secs(10) {
+            told = Instant::now();
             let percent = now * 100 / expected.max(1);
-            let (start, end) = if terminal { ("\r", "") } else { ("", "\n") };
-            eprint!("{start}stress: {now} of {expected} ({percent} %){end}");
-            std::io::stderr().flush().ok();
+            show::remark(&format!("stress: {now} of {expected} ({percent} %)"));
         }
     }
-    if terminal {
-        eprint!("\r\x1b[K");
+    bar.finish_and_clear();
+}
+
+/// Losses of a subscriber that has them by its own choice.
+fn may_lose(plan: &Plan<'_>, subscriber: usize) -> bool {
+    match plan.arguments.policy(subscriber) {
+        OverflowName::LatestOnly => true,
+        OverflowName::Block => false,
+        OverflowName::RejectNewest | OverflowName::DropOldest => plan.arguments.flood,
     }
 }
 
-/// Posts one producer's share; how many were posted.
-fn produce(plan: &Plan<'_>, number: usize, source: &Source) -> sigrt::Result<u64> {
-    let lens = &plan.arguments.payload;
-    let mut payload = Vec::new();
-    for n in 0..plan.share[number] {
-        let mut spins = 0_u32;
-        while !plan.arguments.flood && n - plan.slowest(number) >= plan.ahead {
-            if plan.stop.load(Ordering::Relaxed) {
-                return Ok(n);
-            }
-            spins += 1;
-            if spins < 100 {
-                thread::yield_now();
-            } else {
-                thread::sleep(Duration::from_micros(50));
-            }
-        }
-        if plan.stop.load(Ordering::Relaxed) {
-            return Ok(n);
-        }
-        fill(number, n, lens[n as usize % lens.len()], &mut payload);
-        source.post(Some(n), &payload)?;
-    }
-    Ok(plan.share[number])
-}
-
-/// Receives everything and compares.
-fn consume(
-    plan: &Plan<'_>,
-    sources: &[Source],
-    subscription: &Subscription,
-    progress: &[AtomicU64],
-) -> Account {
-    let lens = &plan.arguments.payload;
-    let mut account = Account::default();
-    let mut next = vec![0; sources.len()];
-    let mut expected = Vec::new();
-    let mut seq = 0;
-    while next
-        .iter()
-        .zip(&plan.share)
-        .any(|(next, share)| next < share)
-    {
-        let delivery = match subscription.recv_timeout(Duration::from_millis(100)) {
-            Ok(delivery) => delivery,
-            Err(_) if plan.stop.load(Ordering::Relaxed) => break,
-            Err(_) => continue,
-        };
-        let Some(number) = sources.iter().position(|s| s.number() == delivery.source()) else {
+/// The counters of a subscriber and what it saw.
+fn compare(account: &mut Account, stats: Stats, posted: u64) {
+    let mut compare = |what: &str, seen: u64, said: u64| {
+        if seen != said {
             account
                 .discrepancies
-                .push(format!("from nowhere: {delivery:?}"));
-            continue;
-        };
-        let (first, last, its_seq) = match &delivery {
-            Delivery::Event(event) => (event.source_seq, event.source_seq, event.seq),
-            Delivery::Gap(gap) => (gap.first, gap.last, gap.seq),
-            Delivery::Gone(gone) => {
-                account.discrepancies.push(format!("{gone}"));
-                break;
-            }
-        };
-        if first != next[number] + 1 || last < first {
-            account.discrepancies.push(format!(
-                "producer {number}: after {} comes {first} to {last}",
-                next[number]
-            ));
+                .push(format!("{what}: {seen} seen, the device says {said}"));
         }
-        if its_seq != seq + 1 {
-            account
-                .discrepancies
-                .push(format!("after number {seq} comes {its_seq}"));
-        }
-        seq = its_seq;
-        next[number] = last;
-        match delivery {
-            Delivery::Event(event) => {
-                let n = first - 1;
-                fill(number, n, lens[n as usize % lens.len()], &mut expected);
-                if event.payload != expected[..] {
-                    account
-                        .discrepancies
-                        .push(format!("producer {number}, event {n}: wrong payload"));
-                }
-                if event.value != Some(n) {
-                    account
-                        .discrepancies
-                        .push(format!("producer {number}, event {n}: {:?}", event.value));
-                }
-                account.events += 1;
-            }
-            Delivery::Gap(gap) => {
-                if u64::from(gap.count) != last - first + 1 {
-                    account.discrepancies.push(format!("{gap}"));
-                }
-                account.gaps += 1;
-                account.lost += u64::from(gap.count);
-            }
-            Delivery::Gone(_) => {}
-        }
-        progress[number].store(last, Ordering::Release);
+    };
+    compare("posted", posted, stats.posted);
+    compare("delivered", account.events, stats.consumed);
+    compare("lost", account.lost, stats.lost());
+    compare("queued", 0, stats.queued);
+    if !stats.is_balanced() {
+        account
+            .discrepancies
+            .push("the counters do not balance".to_owned());
     }
-    account
-}
-
-fn report(
-    global: &Global,
-    place: &str,
-    posted: u64,
-    elapsed: Duration,
-    mut accounts: Vec<Account>,
-    stats: &[Stats],
-    flood: bool,
-) -> Result<bool> {
-    for (account, stats) in accounts.iter_mut().zip(stats) {
-        let mut compare = |what: &str, seen: u64, said: u64| {
-            if seen != said {
-                account
-                    .discrepancies
-                    .push(format!("{what}: {seen} seen, the device says {said}"));
-            }
-        };
-        compare("posted", posted, stats.posted);
-        compare("delivered", account.events, stats.consumed);
-        compare("lost", account.lost, stats.lost());
-        compare("queued", 0, stats.queued);
-        if !stats.is_balanced() {
-            account
-                .discrepancies
-                .push("the counters do not balance".to_owned());
-        }
-        if account.events + account.lost != posted {
-            account.discrepancies.push(format!(
-                "{posted} posted, {} delivered and {} lost",
-                account.events, account.lost
-            ));
-        }
-        if account.lost > 0 && !flood {
-            account
-                .discrepancies
-                .push(format!("{} lost, though producers waited", account.lost));
-        }
+    if account.events + account.lost != posted {
+        account.discrepancies.push(format!(
+            "{posted} posted, {} delivered and {} lost",
+            account.events, account.lost
+        ));
     }
-    let delivered: u64 = accounts.iter().map(|account| account.events).sum();
-    let lost: u64 = accounts.iter().map(|account| account.lost).sum();
-    let wrong: usize = accounts
-        .iter()
-        .map(|account| account.discrepancies.len())
-        .sum();
-    for (number, account) in accounts.iter().enumerate() {
-        for text in account.discrepancies.iter().take(10) {
-            eprintln!("subscriber {number}: {text}");
-        }
-    }
-    let rate = delivered as f64 / elapsed.as_secs_f64();
-    if global.json {
-        let subscribers: Vec<_> = accounts
-            .iter()
-            .zip(stats)
-            .map(|(account, stats)| {
-                json!({
-                    "delivered": account.events,
-                    "lost": account.lost,
-                    "gaps": account.gaps,
-                    "signals_sent": stats.signals_sent,
-                    "signals_refused": stats.signals_refused,
-                    "fallbacks": stats.fallbacks,
-                    "coalesced": stats.coalesced,
-                    "spurious": stats.spurious,
-                    "stale": stats.stale,
-                    "high_water": stats.high_water,
-                    "discrepancies": account.discrepancies,
-                })
-            })
-            .collect();
-        show::json(&json!({
-            "place": place,
-            "posted": posted,
-            "delivered": delivered,
-            "lost": lost,
-            "discrepancies": wrong,
-            "seconds": elapsed.as_secs_f64(),
-            "subscribers": subscribers,
-        }))?;
-        return Ok(wrong == 0);
-    }
-    let heads = [
-        "subscriber",
-        "delivered",
-        "lost",
-        "gaps",
-        "signals",
-        "refused",
-        "fallbacks",
-        "coalesced",
-        "most queued",
-    ];
-    let rows: Vec<_> = accounts
-        .iter()
-        .zip(stats)
-        .enumerate()
-        .map(|(number, (account, stats))| {
-            [
-                number as u64,
-                account.events,
-                account.lost,
-                account.gaps,
-                stats.signals_sent,
-                stats.signals_refused,
-                stats.fallbacks,
-                stats.coalesced,
-                stats.high_water,
-            ]
-            .map(|count| count.to_string())
-            .to_vec()
-        })
-        .collect();
-    show::line(show::table(&heads, &rows).trim_end())?;
-    show::line(&format!(
-        "stress: {posted} posted on the {place}, {delivered} delivered ({rate:.0}/s), {lost} lost, {wrong} discrepancies"
-    ))?;
-    Ok(wrong == 0)
 }

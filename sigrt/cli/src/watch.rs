@@ -2,46 +2,49 @@
 
 //! `rtnotify watch`: events and gaps as they arrive.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use crossbeam_channel::{Receiver, after, never, select};
 use serde_json::{Value, json};
-use sigrt::{Delivery, Device, Event, Gap, Mode, Source, SourceOptions};
+use sigrt::{Delivery, Event, Gap};
 
-use crate::{Global, interrupt, show};
+use crate::cli::Global;
+use crate::selection::Selection;
+use crate::show::{Colour, paint};
+use crate::{interrupt, latency, parse, show};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  rtnotify watch edu
+  rtnotify watch 'gpio*' --value 1/1 --time absolute
+  rtnotify watch adc --kind 3..7 --payload hex -n 100
+  rtnotify watch --timer tick=10ms --timeout 1s --json
+  rtnotify watch --demo door --payload json
+
+With --json a line is {\"event\": …}, {\"gap\": …} or {\"gone\": …}; time_ns is CLOCK_MONOTONIC,
+unix_ns the time of day. The account at the end goes to standard error.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Names or numbers of the sources.
-    #[arg(required_unless_present_any = ["create", "timer"], value_name = "SOURCE")]
-    sources: Vec<String>,
-    /// Create a source of that name first, for others to post to, and watch it too.
-    #[arg(long, value_name = "NAME")]
-    create: Vec<String>,
-    /// Create a timer source first and watch it too; the period is a number with ns, us, ms or s.
-    #[arg(long, value_name = "NAME=PERIOD", value_parser = timer)]
-    timer: Vec<(String, Duration)>,
+    #[command(flatten)]
+    selection: Selection,
     /// Stop after so many deliveries.
     #[arg(long, short = 'n', value_name = "N")]
     count: Option<u64>,
+    /// Stop after so long.
+    #[arg(long = "for", value_name = "TIME", value_parser = parse::duration)]
+    period: Option<Duration>,
     /// Stop after so long without a delivery, with status 1.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     timeout: Option<Duration>,
     /// How payloads are shown.
     #[arg(long, value_enum, default_value = "auto")]
     payload: Payload,
-    /// How events are announced.
-    #[arg(long, value_enum, default_value = "window")]
-    mode: WatchMode,
-    /// Events that the device queues at most before it counts them as lost.
-    #[arg(long, value_name = "EVENTS", default_value_t = 1024)]
-    queue: u32,
-    /// Bytes of payload that the device queues at most.
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
-    quota: u64,
+    /// How times are shown.
+    #[arg(long, value_enum, default_value = "monotonic", value_name = "CLOCK")]
+    time: Clock,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -52,158 +55,163 @@ enum Payload {
     Text,
     /// In hexadecimal.
     Hex,
+    /// As JSON, on one line; in hexadecimal where it is none.
+    Json,
     /// Only the length.
     None,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum WatchMode {
-    /// A signal for each event.
-    PerEvent,
-    /// A bounded number of signals outstanding.
-    Window,
-    /// One signal when there is something after everything was read.
-    Coalesced,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Clock {
+    /// Seconds since the machine was started, as the device says.
+    Monotonic,
+    /// The time of day, UTC.
+    Absolute,
+    /// Seconds since the command was started.
+    Relative,
+    /// Seconds since the delivery before.
+    Delta,
 }
 
-impl From<WatchMode> for Mode {
-    fn from(mode: WatchMode) -> Self {
-        match mode {
-            WatchMode::PerEvent => Self::PerEvent,
-            WatchMode::Window => Self::Window,
-            WatchMode::Coalesced => Self::Coalesced,
+/// Shows the times of deliveries.
+struct Times {
+    clock: Clock,
+    /// What the clock of events showed when the command was started.
+    start: Duration,
+    /// Time of day less the clock of events.
+    offset: Duration,
+    before: Option<Duration>,
+}
+
+impl Times {
+    fn new(clock: Clock) -> Self {
+        let start = latency::now();
+        let day = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            clock,
+            start,
+            offset: day.saturating_sub(start),
+            before: None,
+        }
+    }
+
+    fn unix(&self, time: Duration) -> Duration {
+        self.offset + time
+    }
+
+    fn show(&mut self, time: Duration) -> String {
+        let signed = |since: Duration| {
+            let seconds = time.as_secs_f64() - since.as_secs_f64();
+            format!("{seconds:>+12.6}")
+        };
+        let before = self.before.replace(time).unwrap_or(time);
+        match self.clock {
+            Clock::Monotonic => format!("{:>16.6}", time.as_secs_f64()),
+            Clock::Absolute => date(self.unix(time)),
+            Clock::Relative => signed(self.start),
+            Clock::Delta => signed(before),
         }
     }
 }
 
-/// A duration with its unit.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "ns" => 1e-9,
-        "us" => 1e-6,
-        "ms" => 1e-3,
-        "s" => 1.0,
-        _ => return Err("a number with ns, us, ms or s is needed, such as 10ms".to_owned()),
-    };
-    let number: f64 = digits
-        .parse()
-        .map_err(|_| format!("{digits:?} is not a number"))?;
-    Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
+/// A time since 1970 in the form of RFC 3339.
+fn date(unix: Duration) -> String {
+    let (days, seconds) = (unix.as_secs() / 86_400, unix.as_secs() % 86_400);
+    // Years begin in March here, so that the leap day is the last of its year.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:06}Z",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60,
+        unix.subsec_micros()
+    )
 }
 
-fn timer(text: &str) -> Result<(String, Duration), String> {
-    let (name, period) = text
-        .split_once('=')
-        .ok_or("NAME=PERIOD is needed, such as tick=10ms")?;
-    Ok((name.to_owned(), duration(period)?))
-}
-
-pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<()> {
-    let device = if arguments.sources.is_empty() && arguments.create.is_empty() {
-        global.device_or_loopback()?
-    } else {
-        global.device()?
-    };
-    // Kept until the end: a source lives as long as who created it.
-    let created = create(&device, arguments)?;
+pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<bool> {
     let stop = interrupt::channel()?;
-
-    let mut builder = device
-        .subscription()
-        .mode(arguments.mode.into())
-        .queue_len(arguments.queue)
-        .quota(arguments.quota);
-    for source in &created {
-        builder = builder.subscribe(source);
-    }
-    for source in &arguments.sources {
-        // A name that looks like a number is still found by its number.
-        builder = match source.parse::<u32>() {
-            Ok(number) => builder.subscribe(number),
-            Err(_) => builder.subscribe(source.as_str()),
-        };
-    }
-    let subscription = builder.start()?;
-    let names: HashMap<u32, String> = device
-        .sources()?
-        .into_iter()
-        .map(|info| (info.number, info.name))
-        .collect();
+    let mut selected = arguments.selection.start(global)?;
+    let names = selected.names();
+    let mut times = Times::new(arguments.time);
+    let over: Receiver<_> = arguments.period.map_or_else(never, after);
     let mut seen = 0;
     while arguments.count.is_none_or(|count| seen < count) {
         let patience: Receiver<_> = arguments.timeout.map_or_else(never, after);
         select! {
-            recv(subscription) -> delivery => {
-                let delivery = delivery.map_err(|_| subscription.failure().map_or_else(
-                    || anyhow::anyhow!("the subscription has ended"),
-                    anyhow::Error::new,
-                ))?;
+            recv(selected.subscription) -> delivery => {
+                let delivery = delivery.map_err(|_| selected.failure())?;
                 let unknown = format!("#{}", delivery.source());
                 let name = names.get(&delivery.source()).unwrap_or(&unknown);
                 if global.json {
-                    show::json(&as_json(&delivery, name))?;
+                    show::json(&as_json(&delivery, name, &times, arguments.payload))?;
                 } else {
-                    show::line(&as_line(&delivery, name, arguments.payload))?;
+                    show::line(&as_line(&delivery, name, &mut times, arguments.payload))?;
                 }
                 seen += 1;
             }
             recv(stop) -> _ => break,
+            recv(over) -> _ => break,
             recv(patience) -> _ => bail!("nothing arrived for {:?}", arguments.timeout.unwrap_or_default()),
         }
     }
-    let stats = subscription.stats().context("cannot read the counters")?;
-    eprintln!(
+    selected.end_load();
+    let stats = selected
+        .subscription
+        .stats()
+        .context("cannot read the counters")?;
+    show::remark(&format!(
         "{} posted, {} received, {} queued, {} lost",
         stats.posted,
         stats.consumed,
         stats.queued,
         stats.lost()
-    );
-    Ok(())
+    ));
+    Ok(true)
 }
 
-fn create(device: &Device, arguments: &Arguments) -> Result<Vec<Source>> {
-    let mut created = Vec::new();
-    for name in &arguments.create {
-        let source = device.create_source(SourceOptions::new(name).max_payload(65_536));
-        created.push(source.with_context(|| format!("cannot create {name:?}"))?);
-    }
-    for (name, period) in &arguments.timer {
-        let source = device.create_timer(name, *period, None);
-        created.push(source.with_context(|| format!("cannot create the timer {name:?}"))?);
-    }
-    Ok(created)
-}
-
-fn as_line(delivery: &Delivery, name: &str, payload: Payload) -> String {
+fn as_line(delivery: &Delivery, name: &str, times: &mut Times, payload: Payload) -> String {
+    let shown = paint(Colour::Name, name);
     match delivery {
-        Delivery::Event(event) => event_line(event, name, payload),
-        Delivery::Gap(gap) => format!(
-            "{:>8} {:>16.6} {name} LOST {} events, {} to {}: {}",
-            gap.seq,
-            gap.time.as_secs_f64(),
-            gap.count,
-            gap.first,
-            gap.last,
-            gap.reason
-        ),
-        Delivery::Gone(gone) => format!(
-            "{:>8} {:>16.6} {name} GONE after {} events",
-            gone.seq,
-            gone.time.as_secs_f64(),
-            gone.last
-        ),
+        Delivery::Event(event) => {
+            let time = times.show(event.time);
+            event_line(event, &time, &shown, payload)
+        }
+        Delivery::Gap(gap) => {
+            let text = format!(
+                "LOST {} events, {} to {}: {}",
+                gap.count, gap.first, gap.last, gap.reason
+            );
+            let time = times.show(gap.time);
+            format!(
+                "{:>8} {time} {shown} {}",
+                gap.seq,
+                paint(Colour::Bad, &text)
+            )
+        }
+        Delivery::Gone(gone) => {
+            let text = format!("GONE after {} events", gone.last);
+            let time = times.show(gone.time);
+            format!(
+                "{:>8} {time} {shown} {}",
+                gone.seq,
+                paint(Colour::Note, &text)
+            )
+        }
     }
 }
 
-fn event_line(event: &Event, name: &str, payload: Payload) -> String {
-    let mut line = format!(
-        "{:>8} {:>16.6} {name} #{}",
-        event.seq,
-        event.time.as_secs_f64(),
-        event.source_seq
-    );
+fn event_line(event: &Event, time: &str, name: &str, payload: Payload) -> String {
+    let mut line = format!("{:>8} {time} {name} #{}", event.seq, event.source_seq);
     if event.kind != 0 {
         line += &format!(" kind {}", event.kind);
     }
@@ -229,6 +237,10 @@ fn payload_text(bytes: &[u8], payload: Payload) -> String {
         Payload::None => "…".to_owned(),
         Payload::Hex => show::hex(bytes),
         Payload::Text => format!("{:?}", String::from_utf8_lossy(bytes)),
+        Payload::Json => match serde_json::from_slice::<Value>(bytes) {
+            Ok(value) => value.to_string(),
+            Err(_) => show::hex(bytes),
+        },
         Payload::Auto => match str::from_utf8(bytes) {
             Ok(text) if printable(text) => format!("{text:?}"),
             _ => show::hex(bytes),
@@ -236,7 +248,7 @@ fn payload_text(bytes: &[u8], payload: Payload) -> String {
     }
 }
 
-fn as_json(delivery: &Delivery, name: &str) -> Value {
+fn as_json(delivery: &Delivery, name: &str, times: &Times, shown: Payload) -> Value {
     match delivery {
         Delivery::Event(Event {
             seq,
@@ -247,18 +259,33 @@ fn as_json(delivery: &Delivery, name: &str) -> Value {
             value,
             payload,
             ..
-        }) => json!({
-            "event": {
+        }) => {
+            let mut event = json!({
                 "seq": seq,
                 "source": source,
                 "name": name,
                 "source_seq": source_seq,
                 "kind": kind,
                 "time_ns": time.as_nanos() as u64,
+                "unix_ns": times.unix(*time).as_nanos() as u64,
                 "value": value,
-                "payload_hex": show::hex(payload).replace(' ', ""),
+                "payload_len": payload.len(),
+            });
+            match shown {
+                Payload::None => {}
+                Payload::Text => {
+                    event["payload_text"] = String::from_utf8_lossy(payload).into();
+                }
+                Payload::Json => {
+                    event["payload_json"] = serde_json::from_slice(payload).unwrap_or_default();
+                    event["payload_hex"] = show::hex(payload).replace(' ', "").into();
+                }
+                Payload::Auto | Payload::Hex => {
+                    event["payload_hex"] = show::hex(payload).replace(' ', "").into();
+                }
             }
-        }),
+            json!({ "event": event })
+        }
         Delivery::Gap(Gap {
             seq,
             source,
@@ -278,6 +305,7 @@ fn as_json(delivery: &Delivery, name: &str) -> Value {
                 "count": count,
                 "reason": reason.to_string(),
                 "time_ns": time.as_nanos() as u64,
+                "unix_ns": times.unix(*time).as_nanos() as u64,
             }
         }),
         Delivery::Gone(gone) => json!({
@@ -287,6 +315,7 @@ fn as_json(delivery: &Delivery, name: &str) -> Value {
                 "name": name,
                 "last": gone.last,
                 "time_ns": gone.time.as_nanos() as u64,
+                "unix_ns": times.unix(gone.time).as_nanos() as u64,
             }
         }),
     }
@@ -297,24 +326,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_need_a_unit() {
-        assert_eq!(duration("10ms"), Ok(Duration::from_millis(10)));
-        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
-        assert_eq!(duration("250us"), Ok(Duration::from_micros(250)));
-        for wrong in ["10", "ms", "-1s", "1h", "", "inf s", "1e400s"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(
-            timer("tick=1s"),
-            Ok(("tick".to_owned(), Duration::from_secs(1)))
-        );
-        assert!(timer("tick").is_err());
-    }
-
-    #[test]
     fn payloads_are_text_if_they_can_be() {
         assert_eq!(payload_text(b"on\n", Payload::Auto), "\"on\\n\"");
         assert_eq!(payload_text(&[0, 1], Payload::Auto), "0001");
         assert_eq!(payload_text(&[0xff], Payload::Auto), "ff");
+        assert_eq!(payload_text(b"{ \"a\": 1 }", Payload::Json), "{\"a\":1}");
+        assert_eq!(payload_text(b"{", Payload::Json), "7b");
+    }
+
+    #[test]
+    fn dates_are_right() {
+        let shown = |seconds| date(Duration::from_secs(seconds));
+        assert_eq!(shown(0), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(shown(951_782_400), "2000-02-29T00:00:00.000000Z");
+        assert_eq!(shown(1_709_251_199), "2024-02-29T23:59:59.000000Z");
+        assert_eq!(shown(1_709_251_200), "2024-03-01T00:00:00.000000Z");
+        assert_eq!(shown(4_102_444_799), "2099-12-31T23:59:59.000000Z");
     }
 }

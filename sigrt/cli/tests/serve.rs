@@ -209,7 +209,7 @@ fn wrong_settings_are_explained() {
             1,
             "cannot serve",
         ),
-        ("sources --device /no/such/socket", 1, "not there"),
+        ("sources --device /no/such/socket", 1, "cannot open"),
     ] {
         let output = Command::new(PROGRAM)
             .args(arguments.split_whitespace())

@@ -8,13 +8,13 @@
 
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::socket::SockFlag;
+use nix::sys::socket::{MsgFlags, SockFlag, recv};
 use rtnotify_core::abi;
 use rtnotify_core::plain::Layout;
 
@@ -22,10 +22,10 @@ use super::agent::Agent;
 use super::bulk::{Bulk, MOST};
 use super::listen;
 use super::protocol::{
-    self, CLOSE, HELLO, Head, INLINE, MAP, MESSAGE, POLL, PREAD, READ, READABLE, WRITABLE, WRITE,
+    self, CLOSE, HELLO, Head, INLINE, MAP, MESSAGE, POLL, POLLABLE, PREAD, READ, READABLE, WRITABLE, WRITE,
     bytes_of, structure,
 };
-use super::requests::PAGE;
+use super::requests::{PAGE, takes_told};
 use crate::client::{Access, Readiness};
 use crate::loopback::ringer::Ringer;
 use crate::sys;
@@ -74,8 +74,10 @@ pub(crate) struct Connection {
     access: Access,
     desk: Mutex<Desk>,
     news: Condvar,
-    /// With the registration; held while that is changed.
+    /// With the registration; held while that, or `told`, is changed.
     agent: Mutex<Option<Agent>>,
+    /// Where the broker says that there is something to read, once somebody polls.
+    told: OnceLock<OwnedFd>,
     bulks: Mutex<Vec<Bulk>>,
 }
 
@@ -105,6 +107,7 @@ impl Connection {
             desk: Mutex::new(Desk::default()),
             news: Condvar::new(),
             agent: Mutex::new(None),
+            told: OnceLock::new(),
             bulks: Mutex::new(Vec::new()),
         };
         let hello = Head {
@@ -157,6 +160,9 @@ impl Connection {
         desk.next = desk.next.wrapping_add(1);
         head.id = desk.next;
         drop(desk);
+        if takes_told(head.what) {
+            self.take_told();
+        }
         self.send(&head, extra)?;
         let reply = self.wait(head.id)?;
         reply.head.result()?;
@@ -241,6 +247,39 @@ impl Connection {
         let descriptor = arrived.descriptor.take();
         self.recycle(arrived);
         Ok(descriptor)
+    }
+
+    /// A descriptor that is readable when this client is: each request that reads has it say so anew.
+    pub(crate) fn pollable(&self) -> Result<BorrowedFd<'_>, Errno> {
+        let agent = lock(&self.agent);
+        if self.told.get().is_none() {
+            let head = Head {
+                what: POLLABLE,
+                ..Head::default()
+            };
+            let mut arrived = self.call(head, Extra::default())?;
+            let descriptor = arrived.descriptor.take().ok_or(Errno::EPROTO)?;
+            self.recycle(arrived);
+            // Nobody else does while the lock is held.
+            self.told.set(descriptor).ok();
+        }
+        drop(agent);
+        self.made_pollable().ok_or(Errno::EPROTO)
+    }
+
+    /// That descriptor, if there is one.
+    pub(crate) fn made_pollable(&self) -> Option<BorrowedFd<'_>> {
+        self.told.get().map(|told| told.as_fd())
+    }
+
+    /// Takes what the broker has said of that; it will say it again if it is still so.
+    fn take_told(&self) {
+        let Some(told) = self.told.get() else {
+            return;
+        };
+        let mut bytes = [0; 64];
+        // Nothing left, or nobody at the other end: the request finds out.
+        while recv(told.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) == Ok(bytes.len()) {}
     }
 
     pub(crate) fn register(

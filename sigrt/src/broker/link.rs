@@ -7,6 +7,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 use super::bulk::Bulk;
 use super::peers::Peer;
@@ -100,6 +101,52 @@ pub(super) struct Owed {
     pub(super) deadline: Instant,
 }
 
+/// What a client polls, seen from here: a byte lies in it while there is something to read.
+///
+/// The client takes it out before each request that reads, and each has it put in again if there is still something. So
+/// nothing of the client's is read here, and nothing that it does with its end can make the broker wait.
+#[derive(Debug)]
+pub(super) struct Poller {
+    socket: OwnedFd,
+    told: bool,
+}
+
+impl Poller {
+    /// Both ends: this, and the client's.
+    pub(super) fn new() -> Result<(Self, OwnedFd), Errno> {
+        let (socket, theirs) = socketpair(
+            AddressFamily::Unix,
+            SockType::Stream,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )?;
+        Ok((
+            Self {
+                socket,
+                told: false,
+            },
+            theirs,
+        ))
+    }
+
+    /// The client has taken out what lay there.
+    pub(super) fn taken(&mut self) {
+        self.told = false;
+    }
+
+    /// Whether something has been put there since.
+    pub(super) fn is_told(&self) -> bool {
+        self.told
+    }
+
+    /// Makes it readable.
+    pub(super) fn tell(&mut self) {
+        // One that is full is readable; one that is closed is of no use to its client any more.
+        sys::send_message(self.socket.as_fd(), &[IoSlice::new(&[1])], None, false).ok();
+        self.told = true;
+    }
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -111,6 +158,8 @@ pub(super) struct Link {
     pub(super) access: Option<(Access, bool)>,
     /// The broker's end of the agent's socket.
     pub(super) agent: Option<OwnedFd>,
+    /// For a client that polls.
+    pub(super) poller: Option<Poller>,
     /// The agent has once been slower than producers of its user wait for it, and has not caught up since.
     pub(super) late: bool,
     /// Bytes that its registration counts for.
@@ -135,6 +184,7 @@ impl Link {
             _process: process,
             access: None,
             agent: None,
+            poller: None,
             late: false,
             bytes: 0,
             sources: 0,

@@ -31,6 +31,7 @@ pub(crate) const MAP: u32 = 4;
 pub(crate) const POLL: u32 = 5;
 pub(crate) const WRITE: u32 = 6;
 pub(crate) const CLOSE: u32 = 7;
+pub(crate) const POLLABLE: u32 = 8;
 
 /// Of a hello: registers, subscribes, reads.
 const READS: u32 = 1;

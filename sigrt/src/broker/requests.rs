@@ -2,7 +2,7 @@
 
 //! What each request does: the device's operations on the broker's state, with the module's errnos.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,9 @@ use rtnotify_core::abi;
 use rtnotify_core::plain::Layout;
 
 use super::bulk::MOST;
-use super::link::{Parked, Reply, Request};
+use super::link::{Parked, Poller, Reply, Request};
 use super::protocol::{
-    self, CLOSE, HELLO, Head, INLINE, MAP, POLL, PREAD, READ, READABLE, WRITABLE, WRITE, bytes_of,
+    self, CLOSE, HELLO, Head, INLINE, MAP, POLL, POLLABLE, PREAD, READ, READABLE, WRITABLE, WRITE, bytes_of,
     structure,
 };
 use super::remote::Remote;
@@ -43,6 +43,14 @@ pub(super) fn takes_bulk(what: u32) -> bool {
     matches!(what, READ | PREAD | MAP)
 }
 
+/// Whether a client that polls takes what it was told before such a request: what can leave nothing to read.
+pub(super) fn takes_told(what: u32) -> bool {
+    matches!(
+        what,
+        READ | PREAD | abi::IOC_REGISTER | abi::IOC_UNREGISTER | abi::IOC_UNSUBSCRIBE
+    )
+}
+
 /// What a request may do, and whether it waits.
 #[derive(Clone, Copy)]
 struct Rights {
@@ -69,6 +77,11 @@ impl Server {
     pub(super) fn handle(&mut self, client: u64, request: Request) -> Handled {
         let head = request.head;
         let body = &request.body;
+        if takes_told(head.what)
+            && let Some(poller) = self.links.get_mut(&client).and_then(|l| l.poller.as_mut())
+        {
+            poller.taken();
+        }
         let result = match head.what {
             HELLO => return self.greet(client, &head),
             CLOSE => {
@@ -99,6 +112,14 @@ impl Server {
                     Some(reply) => Handled::Reply(reply),
                     None => Handled::Wait(parked),
                 };
+            }
+            POLLABLE => {
+                let mut reply = Reply::new(&head, Ok((0, 0)));
+                match self.pollable(client) {
+                    Ok(theirs) => reply.descriptor = Some(theirs),
+                    Err(errno) => reply = Reply::new(&head, Err(errno)),
+                }
+                return Handled::Reply(reply);
             }
             PREAD => return Handled::Reply(self.pread(client, &request)),
             MAP => return Handled::Reply(self.map(client, &request)),
@@ -192,11 +213,20 @@ impl Server {
         }
     }
 
+    /// Makes what a client polls, anew if it has one.
+    fn pollable(&mut self, client: u64) -> Result<OwnedFd, Errno> {
+        let link = self.links.get_mut(&client).ok_or(Errno::ENODEV)?;
+        let (ours, theirs) = Poller::new()?;
+        link.poller = Some(ours);
+        self.pollers.insert(client);
+        Ok(theirs)
+    }
+
     fn register(
         &mut self,
         client: u64,
         body: &[u8],
-    ) -> Result<(abi::Register, std::os::fd::OwnedFd), Errno> {
+    ) -> Result<(abi::Register, OwnedFd), Errno> {
         let mut request: abi::Register = structure(body)?;
         if !self.rights(client).reads {
             return Err(Errno::EBADF);
@@ -216,7 +246,7 @@ impl Server {
         &mut self,
         client: u64,
         request: &mut abi::Register,
-    ) -> Result<std::os::fd::OwnedFd, Errno> {
+    ) -> Result<OwnedFd, Errno> {
         let registration = Registration::new(request, |_| {
             let desk = Arc::clone(&self.desk);
             Ok(Bell::There(Remote::new(client, 0, desk)))

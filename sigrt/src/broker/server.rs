@@ -87,6 +87,8 @@ pub struct Server {
     pub(super) links: BTreeMap<u64, Link>,
     /// Connections that have not said hello, oldest first.
     silent: VecDeque<(Instant, u64)>,
+    /// Connections of clients that poll.
+    pub(super) pollers: BTreeSet<u64>,
     /// Connections with parked requests.
     parked: BTreeSet<u64>,
     /// Connections with an owed reply.
@@ -161,6 +163,7 @@ impl Server {
             desk: SharedDesk::default(),
             links: BTreeMap::new(),
             silent: VecDeque::new(),
+            pollers: BTreeSet::new(),
             parked: BTreeSet::new(),
             owing: BTreeSet::new(),
             ready: VecDeque::new(),
@@ -234,6 +237,7 @@ impl Server {
             if busy || !self.doomed.is_empty() {
                 continue;
             }
+            self.tell_pollers();
             if !self.ready.is_empty() {
                 // Each has had a turn: the others' sockets are looked at before the next.
                 return Some(Duration::ZERO);
@@ -410,6 +414,7 @@ impl Server {
 
     /// Replies when the doorbells that the request has caused have been rung; see [`AGENT_PATIENCE`].
     fn reply(&mut self, number: u64, reply: Reply) {
+        self.tell_pollers();
         let mut agents = self.send_orders();
         let Some(uid) = self.links.get(&number).map(|link| link.peer.uid) else {
             return;
@@ -440,6 +445,18 @@ impl Server {
             deadline: Instant::now() + AGENT_PATIENCE,
         });
         self.owing.insert(number);
+    }
+
+    /// Tells clients that poll and have something to read.
+    fn tell_pollers(&mut self) {
+        for number in &self.pollers {
+            let poller = self.links.get_mut(number).and_then(|l| l.poller.as_mut());
+            if let Some(poller) = poller.filter(|poller| !poller.is_told())
+                && self.state.would_not_wait(*number)
+            {
+                poller.tell();
+            }
+        }
     }
 
     /// Sends what agents have been asked meanwhile; returns whose bells were wanted.
@@ -639,6 +656,7 @@ impl Server {
         self.peers.remove_bytes(uid, link.bytes + waiting);
         self.peers.remove_sources(uid, link.sources);
         self.peers.remove_client(uid);
+        self.pollers.remove(&number);
         self.parked.remove(&number);
         self.owing.remove(&number);
         drop(self.send_orders());

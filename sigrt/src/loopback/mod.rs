@@ -19,7 +19,9 @@
 //! - A signal handler must not call into the broker: the thread that it interrupts may hold the lock.
 //! - There are no driver sources, so nobody answers calls.
 //! - Mapping a payload copies it, and so does not keep its share of the quota. There are no mapped rings: a read is
-//!   a call of a function.
+//!   a call of a function. There is no outbox: in one process everything is passed by reference already, and what is
+//!   posted is copied once.
+//! - A client's blocking calls cannot be bounded in time; [`crate::client::Client::poll`] can.
 //!
 //! # Lock order
 //!
@@ -29,12 +31,15 @@
 
 pub(crate) mod bell;
 mod clockwork;
+mod readable;
 pub(crate) mod registration;
 pub(crate) mod ringer;
 pub(crate) mod state;
 mod target;
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -44,6 +49,7 @@ use crate::client::{Access, Readiness};
 use crate::sys;
 use bell::Bell;
 use clockwork::Clockwork;
+use readable::Readable;
 use registration::{NewLane, Registration};
 use ringer::Ringer;
 use state::State;
@@ -70,6 +76,7 @@ impl Broker {
                 state: Mutex::new(Inner {
                     state: State::new(),
                     waiting: 0,
+                    polled: HashMap::new(),
                     clockwork: None,
                 }),
                 readable: Condvar::new(),
@@ -88,6 +95,7 @@ impl Broker {
             id,
             access,
             blocking,
+            readable: OnceLock::new(),
         })
     }
 }
@@ -111,6 +119,7 @@ impl Shared {
         if inner.waiting > 0 {
             self.readable.notify_all();
         }
+        inner.tell_pollers();
     }
 }
 
@@ -126,13 +135,25 @@ impl Drop for Shared {
         }
     }
 }
+
 /// What the mutex guards.
 #[derive(Debug)]
 struct Inner {
     state: State,
     /// Threads that wait on [`Shared::readable`].
     waiting: usize,
+    /// Descriptors of those clients that poll.
+    polled: HashMap<u64, Arc<Readable>>,
     clockwork: Option<Clockwork>,
+}
+
+impl Inner {
+    /// Has every descriptor say what is so.
+    fn tell_pollers(&self) {
+        for (&client, readable) in &self.polled {
+            readable.set(self.state.would_not_wait(client));
+        }
+    }
 }
 
 /// One client of a broker: its end of what would be an open file.
@@ -142,9 +163,28 @@ pub(crate) struct Connection {
     id: u64,
     access: Access,
     blocking: bool,
+    readable: OnceLock<Arc<Readable>>,
 }
 
 impl Connection {
+    /// A descriptor that is readable when this client is.
+    pub(crate) fn pollable(&self) -> Result<BorrowedFd<'_>, Errno> {
+        if let Some(readable) = self.readable.get() {
+            return Ok(readable.as_fd());
+        }
+        let made = Arc::new(Readable::new()?);
+        let readable = self.readable.get_or_init(|| made);
+        let mut inner = self.shared.lock();
+        inner.polled.insert(self.id, Arc::clone(readable));
+        inner.tell_pollers();
+        Ok(readable.as_fd())
+    }
+
+    /// That descriptor, if there is one.
+    pub(crate) fn made_pollable(&self) -> Option<BorrowedFd<'_>> {
+        self.readable.get().map(|readable| readable.as_fd())
+    }
+
     fn may_read(&self) -> Result<(), Errno> {
         self.access.reads().then_some(()).ok_or(Errno::EBADF)
     }
@@ -383,6 +423,7 @@ impl Drop for Connection {
         }
         let mut inner = self.shared.lock();
         inner.state.remove_client(self.id);
+        inner.polled.remove(&self.id);
         self.shared.notify(&inner);
     }
 }

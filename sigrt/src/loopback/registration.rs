@@ -17,8 +17,8 @@ use nix::errno::Errno;
 use rtnotify_core::abi;
 use rtnotify_core::lane::{self, LaneError};
 use rtnotify_core::machine::{
-    Claim, Consumer, Counters, Event, LaneConfig, Machine, Mode, Storage, SubscribeError,
-    Subscription, SubscriptionId,
+    Claim, Consumer, Counters, Event, LaneConfig, Loss, Machine, Make, Mode, Storage,
+    SubscribeError, Subscription, SubscriptionId,
 };
 use rtnotify_core::pool::{UNIT, Unit};
 use rtnotify_core::slots::{HandleError, Slot};
@@ -280,16 +280,18 @@ impl Registration {
         if !self.machine.waits(id) {
             return true;
         }
-        let room = self.machine.reserve(id, event);
-        // A gap may have been put out.
-        self.ring_all();
-        match room {
-            Some(room) => {
+        let reserved = self.machine.reserve(id, &event.outline(), Make::Nothing);
+        let has_room = match reserved {
+            Ok(room) => {
                 self.machine.release(room);
                 true
             }
-            None => false,
-        }
+            // What could never fit is not waited for: posting tells.
+            Err(loss) => loss == Loss::TooLarge,
+        };
+        // A gap may have been put out.
+        self.ring_all();
+        has_room
     }
 
     /// Delivers an event; returns whether it was taken.

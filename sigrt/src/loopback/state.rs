@@ -374,6 +374,13 @@ impl State {
             .is_ok_and(|registration| registration.is_readable())
     }
 
+    /// Whether a `read` would have something to say: also that there is no registration.
+    pub(crate) fn would_not_wait(&self, client: u64) -> bool {
+        let client = self.clients.get(&client);
+        let registration = client.and_then(|client| client.registration.as_ref());
+        registration.is_none_or(Registration::is_readable)
+    }
+
     /// Posts one event that [`State::check_post`] has found good, at a blocking source if there is room; whether
     /// there was.
     ///

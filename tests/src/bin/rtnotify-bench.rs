@@ -202,6 +202,110 @@ fn eventfd_ring() -> Way {
     }
 }
 
+/// A shared ring whose consumer says when it is about to sleep, so that the producer rings only then: what two
+/// processes can do that trust each other with their memory.
+struct Suppressed {
+    ring: Ring,
+    /// Events put, and whether the consumer is about to sleep.
+    words: Arc<Shared>,
+}
+
+impl Suppressed {
+    fn new() -> (Self, Self) {
+        let (ring, words) = (Ring::new(), Arc::new(Shared::new(2)));
+        let twin = Self {
+            ring: ring.clone(),
+            words: Arc::clone(&words),
+        };
+        (Self { ring, words }, twin)
+    }
+
+    /// Sends; `ring_bell` wakes the consumer.
+    fn send(&self, first: u64, count: u64, ring_bell: impl Fn()) {
+        let [put, armed] = self.words.words() else {
+            panic!("two words");
+        };
+        for n in first..first + count {
+            self.ring.put(n);
+            put.store(n + 1, Ordering::Release);
+            std::sync::atomic::fence(Ordering::SeqCst);
+            if armed.load(Ordering::Relaxed) != 0 && armed.swap(0, Ordering::AcqRel) != 0 {
+                ring_bell();
+            }
+        }
+    }
+
+    /// Receives; `sleep` waits for the bell.
+    fn receive(&self, first: u64, count: u64, sleep: impl Fn()) {
+        let [put, armed] = self.words.words() else {
+            panic!("two words");
+        };
+        let mut n = first;
+        while n < first + count {
+            while n < put.load(Ordering::Acquire) {
+                self.ring.check(n);
+                n += 1;
+            }
+            armed.store(1, Ordering::Release);
+            std::sync::atomic::fence(Ordering::SeqCst);
+            // Something has come meanwhile, and the producer may or may not have seen that nobody sleeps.
+            if n < put.load(Ordering::Acquire) && armed.swap(0, Ordering::AcqRel) != 0 {
+                continue;
+            }
+            if n < first + count {
+                sleep();
+            }
+        }
+    }
+}
+
+fn suppressed_signal() -> Way {
+    let (ring, sent) = Suppressed::new();
+    let signo = sys::sigrtmax();
+    Way {
+        name: "shared ring, suppressed signal",
+        consumer: Box::new(move || {
+            let signals = SignalSet::of(&[signo]);
+            std::mem::forget(sys::block(&signals));
+            Box::new(move |first, count| {
+                ring.receive(first, count, || {
+                    sys::take_signal(&signals, None).unwrap();
+                });
+            })
+        }),
+        producer: Box::new(move |consumer| {
+            Box::new(move |first, count| {
+                sent.send(first, count, || {
+                    raw::forge_signal(consumer, signo, 0).unwrap();
+                });
+            })
+        }),
+    }
+}
+
+fn suppressed_eventfd() -> Way {
+    let (ring, sent) = Suppressed::new();
+    let bell = event_fd();
+    let rung = Arc::clone(&bell);
+    Way {
+        name: "shared ring, suppressed eventfd",
+        consumer: Box::new(move || {
+            Box::new(move |first, count| {
+                ring.receive(first, count, || {
+                    bell.read().unwrap();
+                });
+            })
+        }),
+        producer: Box::new(move |_| {
+            Box::new(move |first, count| {
+                sent.send(first, count, || {
+                    rung.write(1).unwrap();
+                });
+            })
+        }),
+    }
+}
+
 fn epoll_pread() -> Way {
     let name = c"rtnotify-bench";
     let file = nix::sys::memfd::memfd_create(name, nix::sys::memfd::MFdFlags::MFD_CLOEXEC);
@@ -479,7 +583,14 @@ fn main() -> ExitCode {
 
     // Peers first, in a process that has no other thread yet.
     let mut measured: Vec<(String, Vec<f64>)> = Vec::new();
-    for way in [sigqueue(), pipe(), eventfd_ring(), epoll_pread()] {
+    for way in [
+        sigqueue(),
+        pipe(),
+        eventfd_ring(),
+        epoll_pread(),
+        suppressed_signal(),
+        suppressed_eventfd(),
+    ] {
         let name = way.name.to_owned();
         measured.push((name, measure(way, false, clock)));
     }

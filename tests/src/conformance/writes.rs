@@ -37,7 +37,7 @@ pub fn garbage_posts_nothing(backend: &Backend) {
             },
             Errno::EINVAL,
         ),
-        ("flag", abi::Post { flags: 2, ..good }, Errno::EINVAL),
+        ("flag", abi::Post { flags: 4, ..good }, Errno::EINVAL),
         (
             "high flag",
             abi::Post {

@@ -9,7 +9,8 @@
  * The n-th event of a CPU, counted from 1, goes to source (n / 4) % sources. Its number is cpu << 48 | n. If
  * n % 4 is 3, the event is of kind 1 and its payload is this number, in 8 bytes; else it is of kind 0, its value
  * is this number, and its payload consists of n * 397 % (PAGE_BYTES + 1) bytes of a table, from
- * (n * 31 + cpu * 1009) % PAGE_BYTES on, where byte i of the table is bits 13 to 20 of i * 2654435761.
+ * (n * 31 + cpu * 1009) % PAGE_BYTES on, where byte i of the table is bits 13 to 20 of i * 2654435761. Some are
+ * posted into room reserved before.
  *
  * Timers expire in hard interrupts, as long as the kernel is not PREEMPT_RT. A poster is used by its timer
  * alone, and between runs by the writer of "run", whom the lock of the module's parameters serialises.
@@ -17,10 +18,12 @@
 #include <linux/atomic.h>
 #include <linux/err.h>
 #include <linux/hrtimer.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/smp.h>
+#include <linux/string.h>
 #include <linux/sysfs.h>
 
 #include "../../../notify-kmod/include/rtnotify_producer.h"
@@ -62,19 +65,45 @@ static bool ready;
 static DEFINE_PER_CPU(struct poster, posters);
 static u8 table[2 * PAGE_BYTES];
 
+/* Posts into reserved room, now and then after having given it back; more of it than is needed. */
+static int post_reserved(struct rtnotify_source *source, u16 kind, const u64 *value,
+			 const void *data, size_t len, bool cancel)
+{
+	struct rtnotify_reservation room;
+	int ret;
+
+	for (;;) {
+		ret = rtnotify_reserve(source, kind, value, clamp(len + 9, 1, PAGE_BYTES), &room);
+		if (ret == -EBUSY)
+			return rtnotify_post(source, kind, value, data, len);
+		if (ret)
+			return ret;
+		if (room.data)
+			memcpy(room.data, data, len);
+		if (!cancel)
+			return rtnotify_commit(&room, len, 0);
+		rtnotify_cancel(&room);
+		cancel = false;
+	}
+}
+
 static void post(struct poster *poster)
 {
 	u64 n = ++poster->n;
 	u64 number = (u64)poster->cpu << 48 | n;
 	unsigned int which = (n / 4) % sources;
+	const u8 *data = table + (n * 31 + poster->cpu * 1009) % PAGE_BYTES;
+	size_t len = n * 397 % (PAGE_BYTES + 1);
 	int ret;
 
-	if (n % 4 == 3)
+	if (n % 8 == 7)
+		ret = post_reserved(registered[which], 1, NULL, &number, sizeof(number), false);
+	else if (n % 4 == 3)
 		ret = rtnotify_post(registered[which], 1, NULL, &number, sizeof(number));
+	else if (n % 4 == 1)
+		ret = post_reserved(registered[which], 0, &number, data, len, n % 16 == 5);
 	else
-		ret = rtnotify_post(registered[which], 0, &number,
-				    table + (n * 31 + poster->cpu * 1009) % PAGE_BYTES,
-				    n * 397 % (PAGE_BYTES + 1));
+		ret = rtnotify_post(registered[which], 0, &number, data, len);
 	if (ret < 0) {
 		atomic64_inc(&failed);
 		return;

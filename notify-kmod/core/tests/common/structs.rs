@@ -46,6 +46,8 @@ pub(crate) fn all() -> Vec<Struct> {
         of::<abi::Ring>(),
         of::<abi::RingHeader>(),
         of::<abi::RingControl>(),
+        of::<abi::Outbox>(),
+        of::<abi::Timeouts>(),
         of::<abi::Post>(),
         of::<abi::Call>(),
         of::<abi::StreamGap>(),

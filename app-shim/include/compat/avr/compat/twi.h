@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* compat/twi.h: an older name of util/twi.h. */
+#include <util/twi.h>

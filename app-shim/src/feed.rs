@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Feeders: threads that take events from where they come from and raise vectors with them.
+//!
+//! None waits for a vector's queue: one that is full loses the event, which its next event says, and holds up
+//! nobody else's.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use sigrt::{Delivery, Device, Source, SourceOptions, Subscription};
+
+use crate::core::Core;
+use crate::error::{Error, Failure};
+use crate::event::Raise;
+use crate::handler::relay;
+use crate::map::{Entry, Feed};
+use crate::pins::Edge;
+use crate::service::spawn;
+use crate::vectors::Vectors;
+
+/// Where the events of an entry go.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    vector: Option<u32>,
+    pin: Option<u32>,
+}
+
+#[derive(Default)]
+pub(crate) struct Feeds {
+    entries: Vec<Entry>,
+    loopback: Option<Device>,
+    /// Sources of the loopback that a map has named.
+    sources: Vec<Source>,
+    running: Vec<Running>,
+}
+
+struct Running {
+    thread: JoinHandle<()>,
+    /// Dropped, it ends a thread that waits for a channel; written to, one that polls.
+    stop: Option<Sender<()>>,
+    event: Option<Arc<EventFd>>,
+}
+
+fn os(what: &str, error: impl std::fmt::Display) -> Failure {
+    Failure::new(Error::Os, format!("{what}: {error}"))
+}
+
+impl Feeds {
+    pub(crate) fn loopback(&mut self) -> Device {
+        self.loopback.get_or_insert_with(Device::loopback).clone()
+    }
+
+    /// Adds what a map says, all or nothing.
+    pub(crate) fn add(&mut self, core: &Arc<Core>, entries: Vec<Entry>) -> Result<(), Failure> {
+        // The only thing that can fail once the map has been read is starting.
+        if core.has_threads() {
+            self.launch(core, &entries)?;
+        } else {
+            self.create_sources(&entries)?;
+        }
+        for entry in &entries {
+            wire(core, entry)?;
+        }
+        self.entries.extend(entries);
+        Ok(())
+    }
+
+    pub(crate) fn start(&mut self, core: &Arc<Core>) -> Result<(), Failure> {
+        let entries = std::mem::take(&mut self.entries);
+        let done = self.launch(core, &entries);
+        self.entries = entries;
+        done
+    }
+
+    pub(crate) fn stop(&mut self) {
+        for running in &mut self.running {
+            running.stop = None;
+            if let Some(event) = &running.event {
+                event.write(1).ok();
+            }
+        }
+        for running in self.running.drain(..) {
+            running.thread.join().ok();
+        }
+    }
+
+    fn create_sources(&mut self, entries: &[Entry]) -> Result<(), Failure> {
+        for entry in entries {
+            if let Feed::Loopback(name) = &entry.feed {
+                let device = self.loopback();
+                if device.source(name.as_str()).is_err() {
+                    let source = device
+                        .create_source(SourceOptions::new(name))
+                        .map_err(|e| os(name, e))?;
+                    self.sources.push(source);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn launch(&mut self, core: &Arc<Core>, entries: &[Entry]) -> Result<(), Failure> {
+        self.create_sources(entries)?;
+        let named = |pick: fn(&Feed) -> Option<&String>| -> Vec<(String, Target)> {
+            entries
+                .iter()
+                .filter_map(|e| Some((pick(&e.feed)?.clone(), target(e))))
+                .collect()
+        };
+        let device = named(|f| match f {
+            Feed::Device(name) => Some(name),
+            _ => None,
+        });
+        let loopback = named(|f| match f {
+            Feed::Loopback(name) => Some(name),
+            _ => None,
+        });
+        if !device.is_empty() {
+            let real = Device::open_default().map_err(|e| os("device", e))?;
+            self.subscribe(core, &real, &device)?;
+        }
+        if !loopback.is_empty() {
+            let inside = self.loopback();
+            self.subscribe(core, &inside, &loopback)?;
+        }
+        self.poll(core, entries)?;
+        for entry in entries {
+            if let (Feed::Timer(period), Some(vector)) = (&entry.feed, entry.vector) {
+                core.set_timer(vector, *period, *period)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn subscribe(
+        &mut self,
+        core: &Arc<Core>,
+        device: &Device,
+        names: &[(String, Target)],
+    ) -> Result<(), Failure> {
+        let mut builder = device.subscription();
+        let mut targets: HashMap<u32, Vec<Target>> = HashMap::new();
+        for (name, target) in names {
+            let source = device.source(name.as_str()).map_err(|e| os(name, e))?;
+            let known = targets.entry(source.number()).or_default();
+            if known.is_empty() {
+                builder = builder.subscribe(&source);
+            }
+            known.push(*target);
+        }
+        let subscription = builder.start().map_err(|e| os("subscription", e))?;
+        let (stop, stopped) = bounded(0);
+        let thread = spawn(core, "shim-feed", move |core| {
+            receive(core, &subscription, &targets, &stopped);
+        })?;
+        self.running.push(Running {
+            thread,
+            stop: Some(stop),
+            event: None,
+        });
+        Ok(())
+    }
+
+    /// Starts a thread for descriptors and signals, if there are any.
+    fn poll(&mut self, core: &Arc<Core>, entries: &[Entry]) -> Result<(), Failure> {
+        let mut files = Vec::new();
+        let mut signals = Vec::new();
+        for entry in entries {
+            let target = target(entry);
+            match &entry.feed {
+                Feed::Fd(fd) => {
+                    let file = duplicate(*fd).map_err(|e| os("descriptor", e))?;
+                    files.push((file, target));
+                }
+                Feed::File(path) => {
+                    let file = File::options()
+                        .read(true)
+                        .custom_flags(libc::O_NONBLOCK)
+                        .open(path)
+                        .map_err(|e| os(path, e))?;
+                    files.push((OwnedFd::from(file), target));
+                }
+                Feed::Signal(signo) => signals.push((*signo, target)),
+                _ => {}
+            }
+        }
+        if files.is_empty() && signals.is_empty() {
+            return Ok(());
+        }
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let event = Arc::new(EventFd::from_flags(flags).map_err(|e| os("eventfd", e))?);
+        // What comes from here on counts, be the thread there yet or not.
+        let counted = signals
+            .iter()
+            .map(|(signo, _)| (*signo, relay::count(*signo)))
+            .collect();
+        for (signo, _) in &signals {
+            relay::install(*signo, &event).map_err(|e| os("signal", e))?;
+        }
+        let (stop, stopped) = bounded::<()>(0);
+        let theirs = Arc::clone(&event);
+        let thread = spawn(core, "shim-poll", move |core| {
+            poll_all(core, files, (&signals, counted), &theirs, &stopped);
+        })?;
+        self.running.push(Running {
+            thread,
+            stop: Some(stop),
+            event: Some(event),
+        });
+        Ok(())
+    }
+}
+
+fn target(entry: &Entry) -> Target {
+    Target {
+        vector: entry.vector,
+        pin: entry.pin,
+    }
+}
+
+/// Priority, queue and edge of what an entry names.
+fn wire(core: &Arc<Core>, entry: &Entry) -> Result<(), Failure> {
+    let Some(vector) = entry.vector else {
+        return Ok(());
+    };
+    let mut queue = Vectors::queue(core.config.queue_len as usize);
+    let mut kernel = core.enter();
+    kernel.vectors.know(vector as usize, &mut queue)?;
+    if let Some(priority) = entry.priority {
+        kernel.vectors.set_priority(vector as usize, priority)?;
+    }
+    if let Some(pin) = entry.pin {
+        kernel
+            .pins
+            .attach(pin, vector as usize, entry.edge.unwrap_or(Edge::Change))?;
+    }
+    Ok(())
+}
+
+fn receive(
+    core: &Core,
+    subscription: &Subscription,
+    targets: &HashMap<u32, Vec<Target>>,
+    stopped: &Receiver<()>,
+) {
+    loop {
+        let delivery = select! {
+            recv(subscription) -> delivery => delivery,
+            recv(stopped) -> _ => return,
+        };
+        let Ok(delivery) = delivery else {
+            return;
+        };
+        for target in targets.get(&delivery.source()).into_iter().flatten() {
+            deliver(core, *target, &delivery);
+        }
+    }
+}
+
+fn deliver(core: &Core, target: Target, delivery: &Delivery) {
+    match delivery {
+        Delivery::Event(event) => {
+            let time = event.time.as_nanos() as u64;
+            let level = event.value.map(|v| v & 1 == 1);
+            match (target.pin, level) {
+                (Some(pin), Some(level)) => core.raise_pin(pin, level, Some(time)).ok(),
+                _ => target.vector.and_then(|vector| {
+                    let raise = Raise {
+                        kind: event.kind.into(),
+                        source: event.source,
+                        payload: &event.payload,
+                        time: Some(time),
+                        value: event.value,
+                        ..Raise::new(vector)
+                    };
+                    // What finds no room has been counted.
+                    core.raise(&raise).ok()
+                }),
+            };
+        }
+        Delivery::Gap(gap) => {
+            if let Some(vector) = target.vector {
+                let mut kernel = core.enter();
+                kernel.vectors.lost(vector as usize, gap.count.into());
+            }
+        }
+        // No interrupt; the vector stays quiet from now on.
+        Delivery::Gone(_) => {}
+    }
+}
+
+/// A descriptor of the program's, as our own.
+fn duplicate(fd: i32) -> Result<OwnedFd, Errno> {
+    relay::with_descriptor(fd, |fd| fd.try_clone_to_owned())?
+        .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EBADF)))
+}
+
+fn poll_all(
+    core: &Core,
+    mut files: Vec<(OwnedFd, Target)>,
+    (signals, mut raised): (&[(i32, Target)], HashMap<i32, u64>),
+    event: &EventFd,
+    stopped: &Receiver<()>,
+) {
+    let mut buffer = vec![0; 4096];
+    loop {
+        if stopped.try_recv() == Err(crossbeam_channel::TryRecvError::Disconnected) {
+            return;
+        }
+        let mut fds: Vec<PollFd<'_>> = vec![PollFd::new(event.as_fd(), PollFlags::POLLIN)];
+        fds.extend(
+            files
+                .iter()
+                .map(|(file, _)| PollFd::new(file.as_fd(), PollFlags::POLLIN)),
+        );
+        if nix::poll::poll(&mut fds, PollTimeout::NONE).is_err() {
+            continue;
+        }
+        let ready: Vec<bool> = fds
+            .iter()
+            .skip(1)
+            .map(|fd| fd.any().unwrap_or(false))
+            .collect();
+        drop(fds);
+        event.read().ok();
+        for (signo, target) in signals {
+            let now = relay::count(*signo);
+            let before = raised.entry(*signo).or_insert(now);
+            while *before < now {
+                *before += 1;
+                raise(core, *target, *before, &[]);
+            }
+        }
+        let mut which = ready.into_iter();
+        files.retain(|(file, target)| {
+            !which.next().unwrap_or(false) || read(core, file.as_fd(), *target, &mut buffer)
+        });
+    }
+}
+
+/// Reads what is there and raises the vector with it; false at the end of the file.
+fn read(core: &Core, file: BorrowedFd<'_>, target: Target, buffer: &mut [u8]) -> bool {
+    match nix::unistd::read(file, buffer) {
+        Ok(0) => false,
+        Ok(n) => {
+            let bytes = buffer.get(..n).unwrap_or_default();
+            raise(core, target, n as u64, bytes);
+            true
+        }
+        Err(Errno::EAGAIN | Errno::EINTR) => true,
+        Err(_) => {
+            core.log_text(
+                format!("app-shim: descriptor {} fails; closed\n", file.as_raw_fd()).as_bytes(),
+            )
+            .ok();
+            false
+        }
+    }
+}
+
+fn raise(core: &Core, target: Target, value: u64, payload: &[u8]) {
+    if let Some(vector) = target.vector {
+        // What finds no room has been counted.
+        core.raise(&Raise::new(vector).value(value).payload(payload))
+            .ok();
+    }
+}
