@@ -26,8 +26,8 @@ pub mod ledger;
 #[expect(unsafe_code, reason = "the one place for system calls")]
 pub mod raw;
 pub mod rig;
-pub mod served;
 #[expect(unsafe_code, reason = "system calls")]
 pub mod senders;
+pub mod served;
 #[expect(unsafe_code, reason = "system calls")]
 pub mod tracer;

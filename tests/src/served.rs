@@ -8,6 +8,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Where Cargo puts `rtnotify-test-broker`, which it builds before it runs this package's tests.
+///
+/// # Panics
+///
+/// If this is no test program.
+#[must_use]
+pub fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    // It lies in `deps`, beside which the programs are.
+    let directory = test.parent().and_then(Path::parent).unwrap();
+    directory.join("rtnotify-test-broker")
+}
+
 /// A broker that runs until this is dropped, or this process ends.
 #[derive(Debug)]
 pub struct Served {
@@ -21,13 +34,13 @@ pub struct Served {
 impl Served {
     /// Starts `program`, which is `rtnotify-test-broker`, and waits until it listens.
     #[must_use]
-    pub fn start(program: &str) -> Self {
+    pub fn start(program: &Path) -> Self {
         Self::with_limits(program, &[])
     }
 
     /// The same, with limits per user: clients, sources, bytes; or none.
     #[must_use]
-    pub fn with_limits(program: &str, limits: &[u64]) -> Self {
+    pub fn with_limits(program: &Path, limits: &[u64]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("rtnotify-test-{}-{n}", std::process::id());
@@ -36,7 +49,7 @@ impl Served {
         fs::remove_dir_all(&directory).ok();
         fs::create_dir(&directory).unwrap();
         let path = directory.join("socket");
-        let program = PathBuf::from(program);
+        let program = program.to_owned();
         let arguments: Vec<_> = limits.iter().map(u64::to_string).collect();
         Self {
             child: spawn(&program, &path, &arguments),

@@ -26,11 +26,11 @@ use sigrt::client::{Access, Client};
 use sigrt::{Delivery, Device, Error, Mode, Source, SourceOptions, abi, sys};
 
 fn broker() -> Served {
-    Served::start(env!("CARGO_BIN_EXE_rtnotify-test-broker"))
+    Served::start(Path::new(env!("CARGO_BIN_EXE_rtnotify-test-broker")))
 }
 
 fn limited(clients: u64, sources: u64, bytes: u64) -> Served {
-    let program = env!("CARGO_BIN_EXE_rtnotify-test-broker");
+    let program = Path::new(env!("CARGO_BIN_EXE_rtnotify-test-broker"));
     Served::with_limits(program, &[clients, sources, bytes])
 }
 

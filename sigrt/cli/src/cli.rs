@@ -6,7 +6,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    call, connect, doctor, generate, post, record, replay, serve, sources, stats, stress, top, watch,
+    call, connect, doctor, generate, post, record, replay, serve, sources, stats, stress, top,
+    watch,
 };
 
 const STATUS: &str = "\

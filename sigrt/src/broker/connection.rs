@@ -22,8 +22,8 @@ use super::agent::Agent;
 use super::bulk::{Bulk, MOST};
 use super::listen;
 use super::protocol::{
-    self, CLOSE, HELLO, Head, INLINE, MAP, MESSAGE, POLL, POLLABLE, PREAD, READ, READABLE, WRITABLE, WRITE,
-    bytes_of, structure,
+    self, CLOSE, HELLO, Head, INLINE, MAP, MESSAGE, POLL, POLLABLE, PREAD, READ, READABLE,
+    WRITABLE, WRITE, bytes_of, structure,
 };
 use super::requests::{PAGE, takes_told};
 use crate::client::{Access, Readiness};

@@ -14,8 +14,8 @@ use rtnotify_core::plain::Layout;
 use super::bulk::MOST;
 use super::link::{Parked, Poller, Reply, Request};
 use super::protocol::{
-    self, CLOSE, HELLO, Head, INLINE, MAP, POLL, POLLABLE, PREAD, READ, READABLE, WRITABLE, WRITE, bytes_of,
-    structure,
+    self, CLOSE, HELLO, Head, INLINE, MAP, POLL, POLLABLE, PREAD, READ, READABLE, WRITABLE, WRITE,
+    bytes_of, structure,
 };
 use super::remote::Remote;
 use super::server::{Server, end_agent};
@@ -222,11 +222,7 @@ impl Server {
         Ok(theirs)
     }
 
-    fn register(
-        &mut self,
-        client: u64,
-        body: &[u8],
-    ) -> Result<(abi::Register, OwnedFd), Errno> {
+    fn register(&mut self, client: u64, body: &[u8]) -> Result<(abi::Register, OwnedFd), Errno> {
         let mut request: abi::Register = structure(body)?;
         if !self.rights(client).reads {
             return Err(Errno::EBADF);
@@ -242,11 +238,7 @@ impl Server {
         done.map(|agent| (request, agent))
     }
 
-    fn try_register(
-        &mut self,
-        client: u64,
-        request: &mut abi::Register,
-    ) -> Result<OwnedFd, Errno> {
+    fn try_register(&mut self, client: u64, request: &mut abi::Register) -> Result<OwnedFd, Errno> {
         let registration = Registration::new(request, |_| {
             let desk = Arc::clone(&self.desk);
             Ok(Bell::There(Remote::new(client, 0, desk)))
