@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, sendmsg,
     setsockopt, socket, sockopt,
@@ -23,7 +24,7 @@ use rtnotify_tests::rig::{Rig, create_source, request, user_source};
 use rtnotify_tests::served::{Peer, Served};
 use sigrt::broker::{Limits, Server};
 use sigrt::client::{Access, Client};
-use sigrt::{Delivery, Device, Error, Mode, Source, SourceOptions, abi, sys};
+use sigrt::{Delivery, Device, Error, Mode, PolledSubscription, Source, SourceOptions, abi, sys};
 
 fn broker() -> Served {
     Served::start(Path::new(env!("CARGO_BIN_EXE_rtnotify-test-broker")))
@@ -233,6 +234,74 @@ fn vanished_broker_is_noticed_by_all() {
 }
 
 #[test]
+fn polled_descriptor_tells_that_the_broker_is_gone() {
+    let _watchdog = Watchdog::start("polled_descriptor_tells_that_the_broker_is_gone");
+    let mut broker = broker();
+    let (device, source) = source(&broker, "adc");
+    let start = || device.subscription().subscribe("adc").start_polled();
+    let mut polled = start().unwrap();
+    let is_readable = |polled: &PolledSubscription, wait: Duration| {
+        let mut fds = [PollFd::new(polled.as_fd(), PollFlags::POLLIN)];
+        let timeout = PollTimeout::try_from(wait).unwrap();
+        poll(&mut fds, timeout).unwrap();
+        fds[0].any().unwrap()
+    };
+    assert!(!is_readable(&polled, Duration::ZERO));
+    for n in 0..100 {
+        source.post(Some(n), b"now").unwrap();
+        // It says so by the time that the post has been answered, and as often as one looks.
+        assert!(is_readable(&polled, Duration::ZERO));
+        assert!(is_readable(&polled, Duration::ZERO));
+        let event = polled.try_recv().unwrap().unwrap().event().unwrap();
+        assert_eq!(event.value, Some(n));
+        assert!(polled.try_recv().unwrap().is_none());
+        assert!(!is_readable(&polled, Duration::ZERO));
+    }
+    broker.kill();
+    assert!(is_readable(&polled, PATIENCE));
+    let gone = polled.try_recv();
+    assert!(matches!(gone, Err(Error::BrokerGone)), "{gone:?}");
+    assert!(matches!(start(), Err(Error::BrokerGone)));
+}
+
+#[test]
+fn pollers_that_misbehave_hurt_nobody() {
+    let _watchdog = Watchdog::start("pollers_that_misbehave_hurt_nobody");
+    let broker = broker();
+    let mut rig = Rig::window(&backend(&broker));
+    let descriptors = format!("/proc/{}/fd", broker.pid());
+    let open = || std::fs::read_dir(&descriptors).unwrap().count();
+    let stranger = Stranger::greeted(broker.path());
+    let before = open();
+    let mut kept = Vec::new();
+    // As often as it likes: the last one counts.
+    for _ in 0..100 {
+        stranger.send(&head(8, 0, 0, 0, 0), &[]).unwrap();
+        kept.push(raw::receive_descriptor(stranger.0.as_fd()));
+    }
+    assert!(open() <= before + 1, "{} descriptors are open", open());
+    // One that writes into it, never reads, and closes it while it is told of things: it has no registration, which
+    // is something to read.
+    let end = kept.pop().unwrap();
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    while nix::sys::socket::send(end.as_raw_fd(), &[0; 4096], flags).is_ok() {}
+    for _ in 0..1000 {
+        stranger.send(&head(2, 0, 0, 0, 64), &[]).unwrap();
+        assert_eq!(stranger.reply(), Some(libc::ENOTCONN));
+    }
+    drop(end);
+    stranger.send(&head(2, 0, 0, 0, 64), &[]).unwrap();
+    assert_eq!(stranger.reply(), Some(libc::ENOTCONN));
+    expect_service(&mut rig);
+    // Something behind such a request.
+    stranger
+        .send(&[head(8, 0, 8, 0, 0), vec![0; 8]].concat(), &[])
+        .unwrap();
+    stranger.expect_expulsion("a body that is not asked for");
+    expect_service(&mut rig);
+}
+
+#[test]
 fn killed_subscriber_leaves_the_others_right() {
     let _watchdog = Watchdog::start("killed_subscriber_leaves_the_others_right");
     let broker = broker();
@@ -398,7 +467,7 @@ fn violations_end_the_connection_and_hurt_nobody() {
     }
     let descriptors = format!("/proc/{}/fd", broker.pid());
     let open = || std::fs::read_dir(&descriptors).unwrap().count();
-    // Its own, and three for each client of the rig at most.
+    // Its own, and four for each client of the rig at most.
     assert!(open() < 20, "{} descriptors are left open", open());
 }
 

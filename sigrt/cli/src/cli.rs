@@ -70,7 +70,8 @@ enum Action {
     /// Print counters: of every open file of the device, or of sources watched for a while.
     ///
     /// Those of other processes' files are in debugfs (as root) or, for one's own processes, in /proc. A loopback
-    /// belongs to one process, so there the only counters are those of what this command watches itself.
+    /// belongs to one process and a broker tells nobody of the others, so there the only counters are those of what
+    /// this command watches itself.
     #[command(after_help = stats::EXAMPLES)]
     Stats(stats::Arguments),
     /// Show rates, queues, losses and latencies as they change.

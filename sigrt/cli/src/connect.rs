@@ -46,7 +46,10 @@ impl Place {
                 Device::connect(path).with_context(|| format!("cannot connect to {path}"))
             }
             path => Device::open(path).with_context(|| match &self.device {
-                Some(_) => format!("cannot open {path}"),
+                Some(_) if Path::new(path).exists() => format!("cannot open {path}"),
+                Some(_) => {
+                    format!("cannot open {path} (a broker's? `rtnotify serve --socket {path}`)")
+                }
                 None => "no device (`rtnotify doctor` says more; `--device loopback` needs none)"
                     .to_owned(),
             }),

@@ -19,7 +19,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   rtnotify serve
   rtnotify serve --socket /run/rtnotify/socket --mode 0660 --quota-per-peer 64M
-  rtnotify watch door --create --device /run/rtnotify/socket
+  rtnotify watch --create door --device /run/rtnotify/socket
 
 With --json a line {\"serving\": PATH} says that it listens; it is null for a socket that was passed on.";
 

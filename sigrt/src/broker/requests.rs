@@ -113,6 +113,7 @@ impl Server {
                     None => Handled::Wait(parked),
                 };
             }
+            POLLABLE if !body.is_empty() => return Handled::Violation(head),
             POLLABLE => {
                 let mut reply = Reply::new(&head, Ok((0, 0)));
                 match self.pollable(client) {
