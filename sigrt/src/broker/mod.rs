@@ -16,6 +16,7 @@
 //! - Whoever may connect may subscribe and post: connecting to a socket file needs the permission to write.
 //! - The broker can vanish. All that was registered or created is gone then, every call gives `ECONNRESET`, which is
 //!   [`crate::Error::BrokerGone`] one layer higher, and targets are rung once more so that they look. Connect anew.
+//! - A descriptor that is polled may say once that there is something to read after another thread has taken it.
 //! - A descriptor that was passed to another process or inherited by a forked one keeps nothing alive: what was made by a
 //!   process goes when that exits.
 //! - A broker that is stopped (`SIGSTOP`) makes its clients wait, as a kernel would.
