@@ -216,7 +216,8 @@ int32_t app_shim_mode(void);
  *
  * where SOURCE is  device:NAME  (a source of /dev/rtnotify),
  * loopback:NAME  (one inside the process, created where it is not there),
- * timer:TIME  (periodic: 10ms, 250us, 1s),  signal:NAME  (USR1, 34, RTMIN+2),
+ * gpio:CHIP/NUMBER or gpio:NAME  (a GPIO line, without the module; also with
+ * pull up|down|none  and  active low|high),  timer:TIME  (periodic: 10ms, 250us, 1s),  signal:NAME  (USR1, 34, RTMIN+2),
  * fd:NUMBER  or  file:PATH  (pollable: raised for what is read, which is the
  * payload), and TARGET is  vector N,  pin N,  priority N,  edge
  * rising|falling|change|low|high|none.

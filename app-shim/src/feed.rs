@@ -16,11 +16,14 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use sigrt::realtime::Signals;
+use sigrt::sys::sigrtmin;
 use sigrt::{Delivery, Device, Source, SourceOptions, Subscription};
 
 use crate::core::Core;
 use crate::error::{Error, Failure};
 use crate::event::Raise;
+use crate::gpio::Gpio;
 use crate::handler::relay;
 use crate::map::{Entry, Feed};
 use crate::pins::Edge;
@@ -170,16 +173,39 @@ impl Feeds {
         Ok(())
     }
 
-    /// Starts a thread for descriptors and signals, if there are any.
+    /// Starts a thread for realtime signals, each of which is an event with its value.
+    fn receive_signals(
+        &mut self,
+        core: &Arc<Core>,
+        targets: Vec<(i32, Target)>,
+    ) -> Result<(), Failure> {
+        let mut numbers: Vec<i32> = targets.iter().map(|(signo, _)| *signo).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let signals = Signals::start(&numbers).map_err(|e| os("signal", e))?;
+        let (stop, stopped) = bounded(0);
+        let thread = spawn(core, "shim-signals", move |core| {
+            taken(core, &signals, &targets, &stopped);
+        })?;
+        self.running.push(Running {
+            thread,
+            stop: Some(stop),
+            event: None,
+        });
+        Ok(())
+    }
+
+    /// Starts threads for descriptors and signals, if there are any.
     fn poll(&mut self, core: &Arc<Core>, entries: &[Entry]) -> Result<(), Failure> {
         let mut files = Vec::new();
         let mut signals = Vec::new();
+        let mut queued = Vec::new();
         for entry in entries {
             let target = target(entry);
             match &entry.feed {
                 Feed::Fd(fd) => {
                     let file = duplicate(*fd).map_err(|e| os("descriptor", e))?;
-                    files.push((file, target));
+                    files.push((Polled::File(file), target));
                 }
                 Feed::File(path) => {
                     let file = File::options()
@@ -187,11 +213,22 @@ impl Feeds {
                         .custom_flags(libc::O_NONBLOCK)
                         .open(path)
                         .map_err(|e| os(path, e))?;
-                    files.push((OwnedFd::from(file), target));
+                    files.push((Polled::File(file.into()), target));
                 }
+                Feed::Gpio(line) => {
+                    let (gpio, level) = Gpio::request(line, entry)?;
+                    if let Some(pin) = entry.pin {
+                        core.enter().pins.begin(pin, level)?;
+                    }
+                    files.push((Polled::Gpio(gpio), target));
+                }
+                Feed::Signal(signo) if *signo >= sigrtmin() => queued.push((*signo, target)),
                 Feed::Signal(signo) => signals.push((*signo, target)),
                 _ => {}
             }
+        }
+        if !queued.is_empty() {
+            self.receive_signals(core, queued)?;
         }
         if files.is_empty() && signals.is_empty() {
             return Ok(());
@@ -217,6 +254,30 @@ impl Feeds {
             event: Some(event),
         });
         Ok(())
+    }
+}
+
+fn taken(core: &Core, signals: &Signals, targets: &[(i32, Target)], stopped: &Receiver<()>) {
+    loop {
+        let signal = select! {
+            recv(signals.receiver()) -> signal => signal,
+            recv(stopped) -> _ => return,
+        };
+        let Ok(signal) = signal else {
+            return;
+        };
+        let vectors = targets.iter().filter(|(signo, _)| *signo == signal.signo);
+        for vector in vectors.filter_map(|(_, target)| target.vector) {
+            if let Some(overrun @ 1..) = signal.overrun() {
+                core.enter().vectors.lost(vector as usize, overrun.into());
+            }
+            let raise = Raise {
+                value: signal.value(),
+                ..Raise::new(vector)
+            };
+            // What finds no room has been counted.
+            core.raise(&raise).ok();
+        }
     }
 }
 
@@ -298,6 +359,21 @@ fn deliver(core: &Core, target: Target, delivery: &Delivery) {
     }
 }
 
+/// What a thread waits for with `poll`.
+enum Polled {
+    File(OwnedFd),
+    Gpio(Gpio),
+}
+
+impl AsFd for Polled {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::File(file) => file.as_fd(),
+            Self::Gpio(gpio) => gpio.request.as_fd(),
+        }
+    }
+}
+
 /// A descriptor of the program's, as our own.
 fn duplicate(fd: i32) -> Result<OwnedFd, Errno> {
     relay::with_descriptor(fd, |fd| fd.try_clone_to_owned())?
@@ -306,7 +382,7 @@ fn duplicate(fd: i32) -> Result<OwnedFd, Errno> {
 
 fn poll_all(
     core: &Core,
-    mut files: Vec<(OwnedFd, Target)>,
+    mut files: Vec<(Polled, Target)>,
     (signals, mut raised): (&[(i32, Target)], HashMap<i32, u64>),
     event: &EventFd,
     stopped: &Receiver<()>,
@@ -341,8 +417,12 @@ fn poll_all(
             }
         }
         let mut which = ready.into_iter();
-        files.retain(|(file, target)| {
-            !which.next().unwrap_or(false) || read(core, file.as_fd(), *target, &mut buffer)
+        files.retain_mut(|(file, target)| {
+            !which.next().unwrap_or(false)
+                || match file {
+                    Polled::File(file) => read(core, file.as_fd(), *target, &mut buffer),
+                    Polled::Gpio(gpio) => edges(core, gpio, *target),
+                }
         });
     }
 }
@@ -363,6 +443,34 @@ fn read(core: &Core, file: BorrowedFd<'_>, target: Target, buffer: &mut [u8]) ->
             )
             .ok();
             false
+        }
+    }
+}
+
+/// Raises all edges that are there; false if the line fails.
+fn edges(core: &Core, gpio: &mut Gpio, target: Target) -> bool {
+    loop {
+        match gpio.next() {
+            Ok(Some(change)) => {
+                if let (Some(vector), 1..) = (target.vector, change.missed) {
+                    core.enter().vectors.lost(vector as usize, change.missed);
+                }
+                // What finds no room has been counted.
+                match (target.pin, target.vector) {
+                    (Some(pin), _) => core.raise_pin(pin, change.level, Some(change.time)).ok(),
+                    (None, Some(vector)) => {
+                        let raise = Raise::new(vector).value(change.level.into());
+                        core.raise(&raise.at(change.time)).ok()
+                    }
+                    (None, None) => None,
+                };
+            }
+            Ok(None) => return true,
+            Err(error) => {
+                core.log_text(format!("app-shim: a GPIO line fails: {error}; closed\n").as_bytes())
+                    .ok();
+                return false;
+            }
         }
     }
 }

@@ -70,7 +70,7 @@
 //! | locking costs | one atomic exchange each way, and the dispatcher waits for the same lock, passing on its priority | two plain stores |
 //!
 //! Locking makes no system call in either, unless the dispatcher is in a routine or waits. What it costs:
-//! `cargo run --release -p app-shim --example lock_cost`.
+//! `cargo xtask bench native`.
 //!
 //! In preemptive mode the handler keeps `errno`, and the kernel keeps the floating-point registers. With
 //! [`Config::alternate_stack`] handlers have a stack of their own.
@@ -119,6 +119,7 @@ mod event;
 mod feed;
 #[expect(unsafe_code, reason = "pointers that C hands over")]
 mod ffi;
+mod gpio;
 #[expect(unsafe_code, reason = "the signal handler, and what it stands on")]
 mod handler;
 mod log;

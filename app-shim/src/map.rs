@@ -2,6 +2,7 @@
 
 //! Maps: which source feeds which vector or pin, as text.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Error, Failure};
@@ -17,6 +18,24 @@ pub(crate) enum Feed {
     Signal(i32),
     Fd(i32),
     File(String),
+    Gpio(Line),
+}
+
+/// A GPIO line of the system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// By the name that its board gives it.
+    Named(String),
+    /// By its number on a chip.
+    Numbered { chip: PathBuf, offset: u32 },
+}
+
+/// What pulls a GPIO line while nothing drives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pull {
+    None,
+    Up,
+    Down,
 }
 
 /// A line of a map.
@@ -27,6 +46,8 @@ pub(crate) struct Entry {
     pub(crate) pin: Option<u32>,
     pub(crate) priority: Option<u32>,
     pub(crate) edge: Option<Edge>,
+    pub(crate) pull: Option<Pull>,
+    pub(crate) active_low: bool,
 }
 
 impl Entry {
@@ -65,6 +86,8 @@ fn entry<'a>(source: &str, mut words: impl Iterator<Item = &'a str>) -> Result<E
         pin: None,
         priority: None,
         edge: None,
+        pull: None,
+        active_low: false,
     };
     while let Some(word) = words.next() {
         let value = words
@@ -82,20 +105,35 @@ fn entry<'a>(source: &str, mut words: impl Iterator<Item = &'a str>) -> Result<E
             "pin" => entry.pin = Some(number(0, PINS as u32 - 1)?),
             "priority" => entry.priority = Some(number(1, PRIORITY_MAX)?),
             "edge" => entry.edge = Some(edge(value)?),
+            "pull" => entry.pull = Some(pull(value)?),
+            "active" => entry.active_low = active_low(value)?,
             _ => return Err(format!("{word} means nothing here")),
         }
     }
     if entry.vector.is_none() && entry.pin.is_none() {
         return Err("it feeds neither a vector nor a pin".to_owned());
     }
-    if entry.pin.is_some() && !matches!(entry.feed, Feed::Device(_) | Feed::Loopback(_)) {
-        return Err("only device: and loopback: have levels for a pin".to_owned());
+    let is_gpio = matches!(entry.feed, Feed::Gpio(_));
+    let has_levels = is_gpio || matches!(entry.feed, Feed::Device(_) | Feed::Loopback(_));
+    if entry.pin.is_some() && !has_levels {
+        return Err("only device:, loopback: and gpio: have levels for a pin".to_owned());
+    }
+    if !is_gpio && (entry.pull.is_some() || entry.active_low) {
+        return Err("pull and active belong to gpio:".to_owned());
     }
     if entry.vector.is_none() && (entry.priority.is_some() || entry.edge.is_some()) {
         return Err("priority and edge belong to a vector".to_owned());
     }
     if entry.pin.is_none() && entry.edge.is_some() {
-        return Err("edge belongs to a pin".to_owned());
+        if !is_gpio {
+            return Err("edge belongs to a pin".to_owned());
+        }
+        if !matches!(
+            entry.edge,
+            Some(Edge::Rising | Edge::Falling | Edge::Change)
+        ) {
+            return Err("without a pin, edge is rising, falling or change".to_owned());
+        }
     }
     Ok(entry)
 }
@@ -117,6 +155,7 @@ fn feed(source: &str) -> Result<Feed, String> {
                 .ok_or_else(|| format!("{name} is no descriptor"))?,
         ),
         "file" => Feed::File(name.to_owned()),
+        "gpio" => Feed::Gpio(line(name)),
         _ => return Err(format!("{kind} is no kind of source")),
     })
 }
@@ -131,6 +170,37 @@ fn edge(word: &str) -> Result<Edge, String> {
         "high" => Edge::High,
         _ => return Err(format!("{word} is no edge")),
     })
+}
+
+fn pull(word: &str) -> Result<Pull, String> {
+    Ok(match word {
+        "none" => Pull::None,
+        "up" => Pull::Up,
+        "down" => Pull::Down,
+        _ => return Err(format!("pull is up, down or none, not {word}")),
+    })
+}
+
+fn active_low(word: &str) -> Result<bool, String> {
+    match word {
+        "low" => Ok(true),
+        "high" => Ok(false),
+        _ => Err(format!("active is low or high, not {word}")),
+    }
+}
+
+/// `CHIP/NUMBER` or a name.
+fn line(text: &str) -> Line {
+    let numbered = text
+        .rsplit_once('/')
+        .and_then(|(chip, number)| Some((chip, number.parse().ok()?)));
+    match numbered {
+        Some((chip, offset)) => Line::Numbered {
+            chip: Path::new("/dev").join(chip),
+            offset,
+        },
+        None => Line::Named(text.to_owned()),
+    }
 }
 
 fn period(text: &str) -> Result<u64, String> {
@@ -198,16 +268,30 @@ mod tests {
              device:uart0  vector 4 priority 5\n\
              timer:10ms vector 8; signal:USR1 vector 2   # both\n\
              loopback:a pin 3 vector 9 edge rising\n\
-             file:/tmp/x vector 3\nfd:0 vector 255\nsignal:RTMIN+1 vector 0",
+             file:/tmp/x vector 3\nfd:0 vector 255\nsignal:RTMIN+1 vector 0\n\
+             gpio:gpiochip0/17 pin 2 pull up active low\ngpio:DOOR vector 7 edge falling\n\
+             gpio:/tmp/chip/0 vector 7",
         )
         .unwrap();
-        assert_eq!(entries.len(), 7);
+        assert_eq!(entries.len(), 10);
         assert_eq!(entries[0].feed, Feed::Device("uart0".to_owned()));
         assert_eq!((entries[0].vector, entries[0].priority), (Some(4), Some(5)));
         assert_eq!(entries[1].feed, Feed::Timer(10_000_000));
         assert_eq!(entries[2].feed, Feed::Signal(libc::SIGUSR1));
         assert_eq!(entries[3].edge, Some(Edge::Rising));
         assert_eq!(entries[6].feed, Feed::Signal(libc::SIGRTMIN() + 1));
+        let numbered = |chip: &str, offset| {
+            let chip = chip.into();
+            Feed::Gpio(Line::Numbered { chip, offset })
+        };
+        assert_eq!(entries[7].feed, numbered("/dev/gpiochip0", 17));
+        assert_eq!(
+            (entries[7].pull, entries[7].active_low),
+            (Some(Pull::Up), true)
+        );
+        assert_eq!(entries[8].feed, Feed::Gpio(Line::Named("DOOR".to_owned())));
+        assert_eq!(entries[8].edge, Some(Edge::Falling));
+        assert_eq!(entries[9].feed, numbered("/tmp/chip", 0));
     }
 
     #[test]
@@ -228,6 +312,10 @@ mod tests {
             ("device:a vector 1 edge rising", "belongs to a pin"),
             ("device:a pin 1 edge rising", "belong to a vector"),
             ("device:a vector 1 colour red", "means nothing"),
+            ("device:a pin 1 pull up", "belong to gpio:"),
+            ("gpio:a pin 1 pull sideways", "up, down or none"),
+            ("gpio:a pin 1 active often", "low or high"),
+            ("gpio:a vector 1 edge low", "rising, falling or change"),
         ] {
             let failure = parse(text).unwrap_err();
             assert_eq!(failure.error, Error::Map);

@@ -142,6 +142,17 @@ impl Pins {
         Ok(())
     }
 
+    /// The level that a pin has before its first event, unless it has one.
+    pub(crate) fn begin(&mut self, number: u32, level: bool) -> Result<()> {
+        let pin = self.get(number)?;
+        if !pin.driven {
+            pin.level = level;
+            pin.driven = true;
+            self.show(number);
+        }
+        Ok(())
+    }
+
     /// The vector of a pin; without one, the level that was raised is in force at once.
     pub(crate) fn raised(&mut self, number: u32, level: bool) -> Result<Option<usize>> {
         let pin = self.get(number)?;

@@ -350,7 +350,7 @@ fn timers_files_descriptors_and_signals_feed_vectors() {
     let controller = controller(Config::default());
     let signo = sigrt::sys::sigrtmin() + 5;
     let map = format!(
-        "timer:1ms vector 1; file:{} vector 2 # a comment\nsignal:{signo} vector 3",
+        "timer:1ms vector 1; file:{} vector 2 # a comment\nsignal:{signo} vector 3; signal:USR2 vector 4",
         path.path().display()
     );
     controller.map(&map).unwrap();
@@ -360,12 +360,27 @@ fn timers_files_descriptors_and_signals_feed_vectors() {
     controller
         .connect(2, move |event| theirs.lock().unwrap().extend(event.payload))
         .unwrap();
-    controller.connect(3, |_| {}).unwrap();
+    let values = Arc::new(Mutex::new(Vec::new()));
+    let theirs = Arc::clone(&values);
+    controller
+        .connect(3, move |event| theirs.lock().unwrap().push(event.value))
+        .unwrap();
+    controller.connect(4, |_| {}).unwrap();
     controller.start().unwrap();
-    for _ in 0..10 {
-        sigrt::sys::signal_thread(sigrt::sys::gettid(), signo).unwrap();
+    let me = std::process::id();
+    for n in 0..10 {
+        sigrt::realtime::send(me, signo, n).unwrap();
+    }
+    // Of a standard signal the system keeps one: so each has been counted before the next.
+    for n in 1..=3 {
+        nix::sys::signal::raise(nix::sys::signal::Signal::SIGUSR2).unwrap();
+        eventually(|| controller.count(4).unwrap() == n);
     }
     eventually(|| controller.count(1).unwrap() >= 5 && controller.count(3).unwrap() == 10);
+    let mut values = std::mem::take(&mut *values.lock().unwrap());
+    // Several threads may have been interrupted.
+    values.sort_unstable();
+    assert!(values.into_iter().eq((0..10).map(Some)));
     eventually(|| bytes.lock().unwrap().as_slice() == b"from a file");
     assert_eq!(controller.count(3), Ok(10), "one for each signal");
     let failure = controller.map("file:/no/such/file vector 4").unwrap_err();

@@ -11,6 +11,7 @@
 //!   counting a child's system calls; [`senders`]: who sends realtime signals. The only modules with `unsafe`.
 //! - [`examples`]: builds the C examples.
 //! - [`served`]: brokers in processes of their own.
+//! - [`locks`]: what it costs to keep service routines away, for the benchmark.
 //! - [`guest`]: what only the test guest has: other users, module parameters, `fdinfo`.
 
 #![deny(unsafe_code)]
@@ -23,6 +24,7 @@ pub mod examples;
 pub mod guest;
 pub mod harness;
 pub mod ledger;
+pub mod locks;
 #[expect(unsafe_code, reason = "the one place for system calls")]
 pub mod raw;
 pub mod rig;

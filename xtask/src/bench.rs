@@ -2,7 +2,8 @@
 //! instructions.
 //!
 //! The program `rtnotify-bench` prints one JSON object:
-//! `{"unit": "…", "rows": [{"path": "…", "burst": N, "per_event": X, "ratio": Y}]}`.
+//! `{"unit": "…", "rows": [{"path": "…", "burst": N, "per_event": X, "ratio": Y}]}`, and in it another such object,
+//! `locks`: what it costs to keep interrupts away for a moment.
 //! Guest instructions repeat within half a percent, but for a rare boot: so three
 //! boots are made and the median of each cell is taken.
 
@@ -42,6 +43,8 @@ pub(crate) fn command(place: Where, source: Option<&Path>, json: Option<&Path>) 
         Where::Vm => in_guest(source)?,
     };
     print!("{}", table(&result)?);
+    println!();
+    print!("{}", table(&result["locks"])?);
     if let Some(path) = json {
         let text = serde_json::to_string_pretty(&result)? + "\n";
         fs::write(path, text).with_context(|| path.display().to_string())?;
@@ -97,14 +100,18 @@ fn in_guest(source: Option<&Path>) -> Result<Value> {
         step(format!("boot {boot} took {} s", outcome.elapsed.as_secs()));
         results.push(parse(&text)?);
     }
-    median(&results)
+    let mut result = median(&results)?;
+    let locks: Vec<Value> = results.iter().map(|r| r["locks"].clone()).collect();
+    result["locks"] = median(&locks)?;
+    Ok(result)
 }
 
 /// The object in what the program printed.
 fn parse(text: &[u8]) -> Result<Value> {
     let value: Value = serde_json::from_slice(text)
         .with_context(|| format!("not JSON: {}", String::from_utf8_lossy(text)))?;
-    if !value["rows"].is_array() || !value["unit"].is_string() {
+    let is_result = |value: &Value| value["rows"].is_array() && value["unit"].is_string();
+    if !is_result(&value) || !is_result(&value["locks"]) {
         bail!("rtnotify-bench has printed something else: {value}");
     }
     Ok(value)
@@ -244,7 +251,8 @@ mod tests {
                 json!({"path": "ring", "burst": 8_u64.pow(index as u32), "per_event": value, "ratio": 1.0})
             })
             .collect();
-        json!({"unit": "instructions per event", "rows": rows})
+        let locks = json!({"unit": "instructions per pair", "rows": []});
+        json!({"unit": "instructions per event", "rows": rows, "locks": locks})
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub(crate) fn command(place: Where, flavor: Flavor, source: Option<&Path>) -> u8
 }
 
 /// Packages with test programs for the guest, in targets named `vm_…` that their feature `module` builds.
-const GUEST_PACKAGES: &[&str] = &["rtnotify-tests", "rtnotify"];
+const GUEST_PACKAGES: &[&str] = &["rtnotify-tests", "rtnotify", "app-shim"];
 
 /// Cargo, as the one that runs us.
 pub(crate) fn cargo() -> Command {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Signals as a source of events: a handler counts them and wakes the thread that raises the vector.
-//!
-//! Realtime signals are counted one by one; of standard ones the system keeps one at a time.
+//! Standard signals as a source of events: a handler counts them and wakes the thread that raises the vector. The system
+//! keeps one of a number at a time; realtime signals, which queue, are taken by `sigrt::realtime`.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};

@@ -24,6 +24,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
 use rtnotify_tests::harness::Backend;
+use rtnotify_tests::locks;
 use rtnotify_tests::raw::{self, Shared};
 use rtnotify_tests::rig::{create_source, request};
 use serde_json::json;
@@ -620,9 +621,10 @@ fn main() -> ExitCode {
         measured.push((format!("{name} ({place})"), costs));
     }
 
-    let unit = match clock {
-        Clock::Nanoseconds => "ns/event",
-        Clock::Cycles => "guest cycles/event",
+    let locks = locks::costs(|work| clock.measure(work));
+    let (unit, unit_of_locks) = match clock {
+        Clock::Nanoseconds => ("ns/event", "ns/pair"),
+        Clock::Cycles => ("guest cycles/event", "guest cycles/pair"),
     };
     let base = measured[0].1.clone();
     if json_wanted {
@@ -643,7 +645,19 @@ fn main() -> ExitCode {
                     })
             })
             .collect();
-        println!("{}", json!({ "unit": unit, "rows": rows }));
+        let locks: Vec<_> = locks
+            .iter()
+            .map(|(path, cost)| {
+                json!({
+                    "path": path,
+                    "burst": 1,
+                    "per_event": (cost * 10.0).round() / 10.0,
+                    "ratio": (cost / locks[0].1 * 1000.0).round() / 1000.0,
+                })
+            })
+            .collect();
+        let locks = json!({ "unit": unit_of_locks, "rows": locks });
+        println!("{}", json!({ "unit": unit, "rows": rows, "locks": locks }));
     } else {
         println!(
             "{unit}, 64-byte payload, acknowledgement included; in brackets relative to sigqueue"
@@ -661,6 +675,10 @@ fn main() -> ExitCode {
                 .map(|cell| format!("{cell:>16}"))
                 .collect();
             println!("{path:<56}{}", cells.concat());
+        }
+        println!("\n{unit_of_locks}, locking and unlocking; in brackets relative to the first");
+        for (name, cost) in &locks {
+            println!("{name:<56}{cost:>9.1} ({:.3})", cost / locks[0].1);
         }
     }
     ExitCode::SUCCESS
