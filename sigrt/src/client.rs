@@ -22,6 +22,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use rtnotify_core::abi;
 
+use crate::broker;
 use crate::loopback::{Broker, Connection};
 use crate::outbox::Outbox;
 use crate::ring::Ring;
@@ -135,6 +136,7 @@ pub struct Client {
 enum End {
     Kernel(File),
     Loopback(Connection),
+    Served(broker::Connection),
 }
 
 impl Client {
@@ -192,6 +194,23 @@ impl Client {
         })
     }
 
+    /// Connects to the broker that listens at `path`, with the same choices as [`Client::open`].
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `ConnectionRefused` (nobody serves it), `PermissionDenied`, `EMFILE` (too many connections of this
+    /// user), `EPROTO` (a broker of another version, or none).
+    ///
+    /// # Examples
+    ///
+    /// See [`crate::Device::connect`].
+    pub fn connect(path: &Path, access: Access, blocking: bool) -> io::Result<Self> {
+        Ok(Self {
+            end: End::Served(broker::Connection::new(path, access, blocking)?),
+            pid: sys::process_id(),
+        })
+    }
+
     /// Whether the other end is the kernel module.
     ///
     /// # Examples
@@ -211,7 +230,7 @@ impl Client {
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.end {
             End::Kernel(file) => Some(file.as_fd()),
-            End::Loopback(_) => None,
+            End::Loopback(_) | End::Served(_) => None,
         }
     }
 
@@ -227,7 +246,7 @@ impl Client {
     pub fn fallback_signal(&self, signo: i32) -> i32 {
         match self.end {
             End::Kernel(_) => signo,
-            End::Loopback(_) => sys::SIGURG,
+            End::Loopback(_) | End::Served(_) => sys::SIGURG,
         }
     }
 
@@ -274,6 +293,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_REGISTER, request),
             End::Loopback(end) => end.register(request, false),
+            End::Served(end) => end.register(request, false),
         }
     }
 
@@ -310,6 +330,10 @@ impl Client {
                 request.size = abi::Register::BYTES as u32;
                 end.register(request, true)
             }
+            End::Served(end) => {
+                request.size = abi::Register::BYTES as u32;
+                end.register(request, true)
+            }
         }
     }
 
@@ -341,6 +365,7 @@ impl Client {
                 Ok(request.discarded)
             }
             End::Loopback(end) => end.unregister(),
+            End::Served(end) => end.unregister(),
         }
     }
 
@@ -392,6 +417,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_ADD_LANE, request),
             End::Loopback(end) => end.add_lane(request, false),
+            End::Served(end) => end.add_lane(request, false),
         }
     }
 
@@ -436,11 +462,15 @@ impl Client {
                 request.size = abi::Lane::BYTES as u32;
                 end.add_lane(request, true)
             }
+            End::Served(end) => {
+                request.size = abi::Lane::BYTES as u32;
+                end.add_lane(request, true)
+            }
         }
     }
 
     /// A descriptor that `poll` and the like say is readable when there is something to read: the device's own, or
-    /// over the loopback one that the broker keeps that way.
+    /// without the module one that the broker keeps that way.
     ///
     /// # Errors
     ///
@@ -461,6 +491,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => Ok(file.as_fd()),
             End::Loopback(end) => end.pollable(),
+            End::Served(end) => end.pollable(),
         }
     }
 
@@ -469,6 +500,7 @@ impl Client {
         match &self.end {
             End::Kernel(file) => Some(file.as_fd()),
             End::Loopback(end) => end.made_pollable(),
+            End::Served(end) => end.made_pollable(),
         }
     }
 
@@ -492,6 +524,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_SET_MODE, &mut request),
             End::Loopback(end) => end.set_mode(&request),
+            End::Served(end) => end.set_mode(&request),
         }
     }
 
@@ -523,6 +556,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_ARM, &mut request),
             End::Loopback(end) => end.arm(&request),
+            End::Served(end) => end.arm(&request),
         }
     }
 
@@ -579,6 +613,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_SUBSCRIBE, request),
             End::Loopback(end) => end.subscribe(request),
+            End::Served(end) => end.subscribe(request),
         }
     }
 
@@ -609,6 +644,7 @@ impl Client {
                 sys::device_ioctl(file.as_fd(), abi::IOC_UNSUBSCRIBE, &mut request)
             }
             End::Loopback(end) => end.unsubscribe(source),
+            End::Served(end) => end.unsubscribe(source),
         }
     }
 
@@ -638,6 +674,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_list_sources(file.as_fd(), first, entries),
             End::Loopback(end) => Ok(end.list_sources(first, entries)),
+            End::Served(end) => end.list_sources(first, entries),
         }
     }
 
@@ -682,6 +719,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_ioctl(file.as_fd(), abi::IOC_CREATE_SOURCE, request),
             End::Loopback(end) => end.create_source(request),
+            End::Served(end) => end.create_source(request),
         }
     }
 
@@ -713,6 +751,7 @@ impl Client {
                 sys::device_ioctl(file.as_fd(), abi::IOC_DESTROY_SOURCE, &mut request)
             }
             End::Loopback(end) => end.destroy_source(number),
+            End::Served(end) => end.destroy_source(number),
         }
     }
 
@@ -743,6 +782,7 @@ impl Client {
                 Ok(request)
             }
             End::Loopback(end) => end.stats(),
+            End::Served(end) => end.stats(),
         }
     }
 
@@ -770,6 +810,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => nix::unistd::read(file.as_fd(), buffer),
             End::Loopback(end) => end.read(buffer, 0),
+            End::Served(end) => end.read(buffer, 0),
         }
     }
 
@@ -786,6 +827,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::device_read_lane(file.as_fd(), signo, buffer),
             End::Loopback(end) => end.read(buffer, signo),
+            End::Served(end) => end.read(buffer, signo),
         }
     }
 
@@ -821,6 +863,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => sys::pread(file.as_fd(), buffer, handle),
             End::Loopback(end) => end.pread(buffer, handle),
+            End::Served(end) => end.pread(buffer, handle),
         }
     }
 
@@ -856,6 +899,7 @@ impl Client {
             _ if len == 0 => Err(Errno::EINVAL),
             End::Kernel(file) => sys::Mapping::new(file.as_fd(), handle, len),
             End::Loopback(end) => end.map(handle, len).map(sys::Mapping::copied),
+            End::Served(end) => end.map(handle, len).map(sys::Mapping::copied),
         }
     }
 
@@ -873,7 +917,7 @@ impl Client {
     pub fn map_ring(&self, signo: u32) -> Result<Ring, Errno> {
         match self.end()? {
             End::Kernel(file) => Ring::new(file.as_fd(), signo),
-            End::Loopback(_) => Err(Errno::EOPNOTSUPP),
+            End::Loopback(_) | End::Served(_) => Err(Errno::EOPNOTSUPP),
         }
     }
 
@@ -882,7 +926,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `EOPNOTSUPP` (the loopback).
+    /// `EOPNOTSUPP` (the loopback, a broker).
     ///
     /// # Examples
     ///
@@ -911,7 +955,7 @@ impl Client {
                 };
                 sys::device_ioctl(file.as_fd(), abi::IOC_SET_TIMEOUTS, &mut request)
             }
-            End::Loopback(_) => Err(Errno::EOPNOTSUPP),
+            End::Loopback(_) | End::Served(_) => Err(Errno::EOPNOTSUPP),
         }
     }
 
@@ -921,7 +965,7 @@ impl Client {
     /// # Errors
     ///
     /// `EBUSY` (it has one), `EINVAL` (0 bytes, or more than [`abi::MAX_OUTBOX`]), `EBADF` and `EACCES` (not open for
-    /// writing, for reading), `EOPNOTSUPP` (the loopback), `EDQUOT`, `ENOMEM`.
+    /// writing, for reading), `EOPNOTSUPP` (the loopback, a broker), `EDQUOT`, `ENOMEM`.
     ///
     /// # Examples
     ///
@@ -929,7 +973,7 @@ impl Client {
     pub fn outbox(&self, len: usize) -> Result<Outbox<'_>, Errno> {
         match self.end()? {
             End::Kernel(file) => Outbox::new(self, file.as_fd(), len),
-            End::Loopback(_) => Err(Errno::EOPNOTSUPP),
+            End::Loopback(_) | End::Served(_) => Err(Errno::EOPNOTSUPP),
         }
     }
 
@@ -956,6 +1000,7 @@ impl Client {
                 Ok(request.answer_len as usize)
             }
             End::Loopback(end) => Err(end.call(source)),
+            End::Served(end) => Err(end.call_source(source)),
         }
     }
 
@@ -974,6 +1019,7 @@ impl Client {
         match self.end()? {
             End::Kernel(file) => nix::unistd::write(file.as_fd(), frames),
             End::Loopback(end) => end.write(frames),
+            End::Served(end) => end.write(frames),
         }
     }
 
@@ -1011,6 +1057,7 @@ impl Client {
                 nix::unistd::write(file.as_fd(), frame).map(drop)
             }
             End::Loopback(end) => end.post(&head, payload),
+            End::Served(end) => end.post(&head, payload),
         }
     }
 
@@ -1050,6 +1097,7 @@ impl Client {
                 sys::device_call(file.as_fd(), &mut request, message, answer)
             }
             End::Loopback(end) => Err(end.call(source)),
+            End::Served(end) => Err(end.call_source(source)),
         }
     }
 
@@ -1101,6 +1149,7 @@ impl Client {
                 Ok(request)
             }
             End::Loopback(end) => end.stream_gap(),
+            End::Served(end) => end.stream_gap(),
         }
     }
 
@@ -1139,6 +1188,7 @@ impl Client {
                 Ok(Readiness { readable, writable })
             }
             End::Loopback(end) => end.poll(timeout),
+            End::Served(end) => end.poll(timeout),
         }
     }
 }

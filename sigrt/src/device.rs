@@ -56,6 +56,7 @@ struct Inner {
 enum Backend {
     Kernel(PathBuf),
     Loopback(Broker),
+    Served(PathBuf),
 }
 
 impl Device {
@@ -184,6 +185,44 @@ impl Device {
         }
     }
 
+    /// A device that a broker serves, `rtnotify serve` or a [`crate::broker::Server`], at this socket; see
+    /// [`crate::broker`] for what differs, and [`crate::broker::default_path`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoBroker`], [`Error::Permission`], [`Error::Limit`], [`Error::Os`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sigrt::{Device, Error};
+    /// assert!(matches!(Device::connect("/no/such/socket"), Err(Error::NoBroker { .. })));
+    /// ```
+    pub fn connect(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let control = Client::connect(path, Access::ReadWrite, false)
+            .map_err(|error| connect_error(path, error))?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                backend: Backend::Served(path.to_owned()),
+                control,
+            }),
+        })
+    }
+
+    /// Whether other processes can post and listen there: at the module's device and at a broker's, but not on a
+    /// loopback.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(!sigrt::Device::loopback().is_shared());
+    /// ```
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        !matches!(self.inner.backend, Backend::Loopback(_))
+    }
+
     /// Whether the kernel module is at the other end.
     ///
     /// # Examples
@@ -220,6 +259,11 @@ impl Device {
             }
             Backend::Loopback(broker) => Client::loopback(broker, access, blocking)
                 .map_err(|errno| Error::from_errno("connect to the loopback", errno)),
+            // After a fork the child may connect anew, but not through what it has inherited.
+            Backend::Served(_) if self.inner.control.is_forked() => Err(Error::Forked),
+            Backend::Served(path) => {
+                Client::connect(path, access, blocking).map_err(|error| connect_error(path, error))
+            }
         }
     }
 
@@ -408,6 +452,25 @@ impl Device {
     #[must_use]
     pub fn subscription(&self) -> SubscriptionBuilder {
         SubscriptionBuilder::new(self.clone())
+    }
+}
+
+fn connect_error(path: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::NoBroker {
+            path: path.to_owned(),
+        },
+        io::ErrorKind::PermissionDenied => Error::Permission {
+            action: "connect to the broker",
+            hint: "write permission on its socket is needed",
+        },
+        io::ErrorKind::ConnectionReset => Error::BrokerGone,
+        _ => match error.raw_os_error() {
+            Some(libc::EMFILE) => Error::Limit {
+                what: "connections to the broker",
+            },
+            _ => Error::os("connect to the broker", error),
+        },
     }
 }
 

@@ -31,6 +31,12 @@ pub enum Error {
         /// The path that was tried.
         path: PathBuf,
     },
+    /// Nobody serves a device at that path.
+    #[error("no broker serves {path}: start one (`rtnotify serve`) or use Device::loopback()", path = path.display())]
+    NoBroker {
+        /// The path that was tried.
+        path: PathBuf,
+    },
     /// The device is there, but this user may not do that with it.
     #[error("no permission to {action}: {hint}")]
     Permission {
@@ -42,6 +48,9 @@ pub enum Error {
     /// The device has gone away, or the registration has ended, while it was in use.
     #[error("the device or the registration is gone")]
     DeviceGone,
+    /// The broker that served this handle has vanished, and with it all that was registered and created there.
+    #[error("the broker is gone; connect anew")]
+    BrokerGone,
     /// This is the copy of a handle to the device that `fork` made: only the parent's works.
     #[error("this handle was made before fork(); open the device anew in the child")]
     Forked,
@@ -157,6 +166,7 @@ impl Error {
     pub(crate) fn from_errno(operation: &'static str, errno: Errno) -> Self {
         match errno {
             Errno::EOWNERDEAD => Self::Forked,
+            Errno::ECONNRESET => Self::BrokerGone,
             Errno::ESTALE => Self::StaleHandle,
             Errno::ENODEV | Errno::ENOTCONN => Self::DeviceGone,
             Errno::EACCES | Errno::EPERM => Self::Permission {

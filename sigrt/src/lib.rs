@@ -67,7 +67,8 @@
 //! # Limitations
 //!
 //! - 64-bit Linux only.
-//! - The loopback serves one process; [`loopback`] lists its other differences. Its mapped payloads are copies.
+//! - The loopback serves one process, a [`broker`] several; each lists its other differences. Their mapped payloads are
+//!   copies.
 //! - What is in a channel is first in, first out, whatever the priorities; see
 //!   [`subscribe_at`](SubscriptionBuilder::subscribe_at). Polled and mapped subscriptions have one priority.
 //! - A subscription that is dropped discards what nobody has received; [`Subscription::shutdown`] gives it back.
@@ -90,6 +91,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod broker;
 pub mod client;
 pub mod loopback;
 pub mod outbox;

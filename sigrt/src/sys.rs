@@ -21,6 +21,12 @@ use nix::errno::Errno;
 use rtnotify_core::abi;
 use rtnotify_core::plain::{Layout, Plain as _};
 
+mod socket;
+pub(crate) use socket::{
+    Received, accept, inherited_socket, peer_groups, process_descriptor, receive_message,
+    send_message,
+};
+
 /// Number of a thread, as `gettid` gives it.
 ///
 /// # Examples

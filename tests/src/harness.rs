@@ -4,11 +4,13 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::served::{self, Served};
 use sigrt::client::{Access, Client};
 use sigrt::loopback::Broker;
 use sigrt::{DEFAULT_PATH, Device};
@@ -19,12 +21,16 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 const TEST_LIMIT: Duration = Duration::from_mins(10);
 /// Set in a process that runs one isolated test.
 const CHILD: &str = "RTNOTIFY_TEST_CHILD";
+/// Where the broker of the parent listens.
+const BROKER_OF_PARENT: &str = "RTNOTIFY_TEST_BROKER";
 
 /// The device under test.
 #[derive(Clone, Debug)]
 pub enum Backend {
     /// A broker in this process.
     Loopback(Broker),
+    /// A broker in another process, at this socket.
+    Served(PathBuf),
     /// The kernel module's device.
     Module(PathBuf),
 }
@@ -53,17 +59,36 @@ impl Backend {
     pub fn open(&self, access: Access, blocking: bool) -> Client {
         match self {
             Self::Loopback(broker) => Client::loopback(broker, access, blocking).unwrap(),
+            Self::Served(path) => Client::connect(path, access, blocking)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display())),
             Self::Module(path) => Client::open(path, access, blocking)
                 .unwrap_or_else(|error| panic!("{}: {error}", path.display())),
         }
     }
 
+    /// One broker in another process for all tests of this program, also those in processes of their own.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    #[must_use]
+    pub fn served() -> Self {
+        static BROKER: OnceLock<Served> = OnceLock::new();
+        if let Some(path) = std::env::var_os(BROKER_OF_PARENT) {
+            return Self::Served(path.into());
+        }
+        let broker = BROKER.get_or_init(|| Served::start(&served::program()));
+        Self::Served(broker.path().to_owned())
+    }
+
     /// What the test program whose `module_path!()` is given is for: the targets whose names begin with `vm_` repeat
-    /// the tests of another one over the module, in the guest.
+    /// the tests of another one over the module, in the guest; `served_`, over a broker in another process.
     #[must_use]
     pub fn of(module_path: &str) -> Self {
         if module_path.starts_with("vm_") {
             Self::module()
+        } else if module_path.starts_with("served_") {
+            Self::served()
         } else {
             Self::loopback()
         }
@@ -74,6 +99,7 @@ impl Backend {
     pub fn device(&self) -> Device {
         match self {
             Self::Loopback(broker) => Device::with_broker(broker.clone()),
+            Self::Served(path) => Device::connect(path).unwrap(),
             Self::Module(path) => Device::open(path).unwrap(),
         }
     }
@@ -102,11 +128,14 @@ pub fn isolated(name: &str, backend: &Backend, test: impl FnOnce(&Backend)) {
         return shared(name, backend, test);
     }
     let watchdog = Watchdog::start(name);
-    let output = Command::new("/proc/self/exe")
+    let mut child = Command::new("/proc/self/exe");
+    child
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
-        .env(CHILD, name)
-        .output()
-        .unwrap();
+        .env(CHILD, name);
+    if let Backend::Served(path) = backend {
+        child.env(BROKER_OF_PARENT, path);
+    }
+    let output = child.output().unwrap();
     drop(watchdog);
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(

@@ -10,6 +10,7 @@
 //! - [`raw`]: system calls that tests need and programs do not; [`asynchronous`]: those of `O_ASYNC`; [`tracer`]:
 //!   counting a child's system calls; [`senders`]: who sends realtime signals. The only modules with `unsafe`.
 //! - [`examples`]: builds the C examples.
+//! - [`served`]: brokers in processes of their own.
 //! - [`locks`]: what it costs to keep service routines away, for the benchmark.
 //! - [`guest`]: what only the test guest has: other users, module parameters, `fdinfo`.
 
@@ -29,5 +30,6 @@ pub mod raw;
 pub mod rig;
 #[expect(unsafe_code, reason = "system calls")]
 pub mod senders;
+pub mod served;
 #[expect(unsafe_code, reason = "system calls")]
 pub mod tracer;

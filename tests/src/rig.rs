@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use sigrt::abi;
-use sigrt::client::{Access, Client, source_name};
+use sigrt::client::{self, Access, Client, source_name};
 use sigrt::sys::{self, MaskGuard, SIGURG, SignalSet, Taken};
 
 use crate::harness::{Backend, PATIENCE, unique};
@@ -107,6 +107,22 @@ impl Rig {
     /// Posts an event with that payload and no value.
     pub fn post(&self, payload: &[u8]) {
         self.producer.post(self.source, 0, None, payload).unwrap();
+    }
+
+    /// Posts events with these payloads in one `write`.
+    ///
+    /// # Panics
+    ///
+    /// If that is refused.
+    pub fn post_at_once(&self, payloads: impl Iterator<Item = Vec<u8>>) {
+        let mut frames = Vec::new();
+        for payload in payloads {
+            let head = client::post_head(self.source, 0, None, payload.len());
+            frames.extend(head.to_bytes());
+            frames.extend(&payload);
+            frames.resize(abi::frame_align(frames.len()), 0);
+        }
+        assert_eq!(self.producer.write(&frames), Ok(frames.len()));
     }
 
     /// Posts `count` events without payload.

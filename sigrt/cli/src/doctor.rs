@@ -11,12 +11,14 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::cli::Global;
+use crate::connect;
 use crate::show::{self, Colour};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   rtnotify doctor
   rtnotify doctor --device /dev/rtnotify --json
+  rtnotify doctor --device /run/rtnotify.sock # a broker's socket
 
 With --json a line is a check: check, state (ok, note, bad), found, mend.";
 
@@ -88,12 +90,24 @@ impl Finding {
 /// Whether nothing is bad.
 pub(crate) fn command(global: &Global) -> Result<bool> {
     let node = global.place.node();
-    let checks: [&dyn Fn() -> Finding; 16] = [
+    let of_module: [&dyn Fn() -> Finding; 5] = [
         &system::kernel,
         &device::module,
         &|| device::node(node),
         &|| device::group(node),
         &|| device::device(node),
+    ];
+    let of_broker: [&dyn Fn() -> Finding; 3] =
+        [&|| device::socket(node), &|| device::group(node), &|| {
+            device::broker(node)
+        }];
+    // With a broker, neither the module nor its kernel is needed.
+    let of_device = if connect::is_socket(node) {
+        &of_broker[..]
+    } else {
+        &of_module[..]
+    };
+    let of_host: [&dyn Fn() -> Finding; 11] = [
         &device::loopback,
         &device::speed,
         &system::numbers,
@@ -107,7 +121,7 @@ pub(crate) fn command(global: &Global) -> Result<bool> {
         &system::container,
     ];
     let mut bad = 0;
-    for check in checks {
+    for check in of_device.iter().chain(&of_host) {
         let finding = check();
         bad += u32::from(finding.state == State::Bad);
         // As they are found: some take a moment.

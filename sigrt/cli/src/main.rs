@@ -19,6 +19,7 @@ mod post;
 mod record;
 mod replay;
 mod selection;
+mod serve;
 mod show;
 mod sources;
 mod stats;

@@ -53,6 +53,7 @@ fn host(global: &Global, arguments: &Arguments) -> Result<bool> {
         .clone()
         .unwrap_or_else(|| counters::DEBUGFS.into());
     // Who names a directory wants what it says, whether there is a device or not.
+    let mut counts_others = true;
     if arguments.debugfs.is_none() {
         let device = global.place.shared()?;
         if connect::is_own(&device) {
@@ -61,6 +62,7 @@ fn host(global: &Global, arguments: &Arguments) -> Result<bool> {
                  watch something (`rtnotify stats --timer tick=1ms`), or use the module's device"
             );
         }
+        counts_others = device.is_kernel();
         let listed = device.sources()?;
         if global.json {
             for info in &listed {
@@ -86,6 +88,12 @@ fn host(global: &Global, arguments: &Arguments) -> Result<bool> {
             "{} has no `clients`: load the module (`modprobe rtnotify`), or look elsewhere",
             debugfs.display()
         );
+    }
+    if !counts_others {
+        show::remark(
+            "a broker tells nobody of the others' counters: watch something (`rtnotify stats SOURCE`)",
+        );
+        return Ok(true);
     }
     let (clients, remark) = counters::of_host(&debugfs, global.place.node())?;
     let balanced = print(global, &clients)?;

@@ -10,7 +10,7 @@ use std::process::Stdio;
 use common::{Terminal, command, err, finish, out, rtnotify, spawn, values, wait_for_line};
 use nix::sys::signal::Signal;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "doctor",
     "sources",
     "watch",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 12] = [
     "record",
     "replay",
     "stress",
+    "serve",
     "completions",
     "man",
 ];

@@ -15,7 +15,8 @@ use nix::poll::{PollFd, PollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::time::TimeSpec;
 
-use super::{Shared, now};
+use super::Shared;
+use super::state::now;
 use crate::sys;
 
 /// How often targets are looked at on kernels that do not report the exit of a thread (before 6.9).
@@ -87,31 +88,25 @@ fn run(shared: &Weak<Shared>, bell: &EventFd) {
         let Some(shared) = shared.upgrade() else {
             return;
         };
-        let mut state = shared.lock();
-        for client in state.clients.values_mut() {
-            if let Some(registration) = &mut client.registration {
-                registration.look_for_exits(&exited);
-            }
+        for registration in shared.lock().state.registrations() {
+            registration.look_for_exits(&exited);
         }
     }
 }
 
 /// Does what is due; returns how long there is nothing to do, and the descriptors that end that.
 fn look(shared: &Shared) -> (Option<Duration>, Vec<Arc<OwnedFd>>) {
-    let mut state = shared.lock();
-    let deadline = state.run_timers(now());
+    let mut inner = shared.lock();
+    let deadline = inner.state.run_timers(now());
     let mut timeout = deadline.map(|d| Duration::from_nanos(d.saturating_sub(now())));
     let mut watched = Vec::new();
-    for client in state.clients.values_mut() {
-        let Some(registration) = &mut client.registration else {
-            continue;
-        };
+    for registration in inner.state.registrations() {
         if registration.needs_probing() {
             registration.look_for_exits(&[]);
             timeout = Some(timeout.map_or(PROBE_EVERY, |t| t.min(PROBE_EVERY)));
         }
         watched.extend(registration.exit_descriptors().cloned());
     }
-    shared.notify(&state);
+    shared.notify(&inner);
     (timeout, watched)
 }

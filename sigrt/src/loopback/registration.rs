@@ -3,7 +3,8 @@
 //! One registration: the shared state machine, the memory it works in, and the threads it rings for.
 //!
 //! Runs under the broker's lock, but for making a registration or a lane, which looks at threads and can
-//! block for a moment. Posting allocates nothing.
+//! block for a moment. Posting allocates nothing. The threads may be of another process; then an agent there rings,
+//! and what it says comes later (see [`crate::broker`]).
 
 mod stream;
 
@@ -23,8 +24,8 @@ use rtnotify_core::pool::{UNIT, Unit};
 use rtnotify_core::slots::{HandleError, Slot};
 use rtnotify_core::subscription::Filter;
 
-use super::ringer::Ringer;
-use crate::sys::Tid;
+use super::bell::Bell;
+use crate::broker::remote::{Answer, Asked};
 use stream::Stream;
 
 /// Bytes that mappings are made of.
@@ -32,7 +33,7 @@ const PAGE: usize = 4096;
 
 /// The machine's arrays on the heap.
 #[derive(Debug)]
-pub(super) struct Heap;
+pub(crate) struct Heap;
 
 impl Storage for Heap {
     type Slots = Vec<Slot>;
@@ -41,17 +42,16 @@ impl Storage for Heap {
 }
 
 /// A lane that is ready to be added.
-pub(super) struct NewLane {
+pub(crate) struct NewLane {
     config: LaneConfig,
-    ringer: Ringer,
+    bell: Bell,
 }
 
 impl NewLane {
     /// Checks and completes `request`; see [`Registration::new`].
-    pub(super) fn new(
+    pub(crate) fn new(
         request: &mut abi::Lane,
-        caller: Tid,
-        dispatcher: bool,
+        bell: impl FnOnce(i32) -> Result<Bell, Errno>,
     ) -> Result<Self, Errno> {
         if request.flags != 0 || request.reserved0 != 0 || request.reserved != [0; 3] {
             return Err(Errno::EINVAL);
@@ -65,24 +65,18 @@ impl NewLane {
             request.policy,
         )
         .ok_or(Errno::EINVAL)?;
-        let ringer = Ringer::new(
-            signo,
-            request.target_tid,
-            request.failover_tid,
-            caller,
-            dispatcher,
-        )?;
+        let bell = bell(signo)?;
         request.window = config.window;
         request.queue_len = config.queue_len;
-        Ok(Self { config, ringer })
+        Ok(Self { config, bell })
     }
 }
 
-pub(super) struct Registration {
+pub(crate) struct Registration {
     machine: Machine<Heap>,
     arena: Box<[u8]>,
     /// One for each lane of the machine.
-    ringers: Vec<Ringer>,
+    bells: Vec<Bell>,
     pread_record: bool,
     pread_consumes: bool,
     /// With `REG_STREAM`: how far it has been read.
@@ -92,7 +86,7 @@ pub(super) struct Registration {
 impl fmt::Debug for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registration")
-            .field("ringers", &self.ringers)
+            .field("bells", &self.bells)
             .field("counters", self.machine.counters())
             .finish_non_exhaustive()
     }
@@ -118,12 +112,26 @@ fn check_signal(signo: u32) -> Result<i32, Errno> {
     }
 }
 
+/// Bytes of memory that a registration like this takes, roughly; 0 for one that will be refused.
+pub(crate) fn cost(request: &abi::Register) -> u64 {
+    if request.capacity.max(request.queue_len) > abi::MAX_QUEUE || request.quota > abi::MAX_QUOTA {
+        return 0;
+    }
+    let records = [request.capacity, request.queue_len, abi::DEFAULT_QUEUE];
+    let records = records.into_iter().find(|&n| n != 0).unwrap_or(0);
+    let quota = match request.quota {
+        0 => abi::DEFAULT_QUOTA,
+        quota => quota,
+    };
+    let unit = (UNIT + size_of::<Unit>()) as u64;
+    u64::from(records) * size_of::<Slot>() as u64 + quota.div_ceil(UNIT as u64) * unit
+}
+
 impl Registration {
-    /// Checks and completes `request`, for the calling thread `caller` where it names none.
-    pub(super) fn new(
+    /// Checks and completes `request`; `bell` makes the bell of its signal number.
+    pub(crate) fn new(
         request: &mut abi::Register,
-        caller: Tid,
-        dispatcher: bool,
+        bell: impl FnOnce(i32) -> Result<Bell, Errno>,
     ) -> Result<Self, Errno> {
         let both = abi::REG_PREAD_CONSUME | abi::REG_PREAD_KEEP;
         if request.flags & !abi::REG_FLAGS != 0
@@ -152,13 +160,7 @@ impl Registration {
         }
         let quota = or_default(request.quota, abi::DEFAULT_QUOTA, abi::MAX_QUOTA)?;
         let units = quota.div_ceil(UNIT as u64) as usize;
-        let ringer = Ringer::new(
-            signo,
-            request.target_tid,
-            request.failover_tid,
-            caller,
-            dispatcher,
-        )?;
+        let bell = bell(signo)?;
 
         request.abi = abi::ABI_VERSION;
         request.window = lane.window;
@@ -178,7 +180,7 @@ impl Registration {
                 RandomState::new().hash_one(signo),
             ),
             arena: vec![0; units * UNIT].into_boxed_slice(),
-            ringers: vec![ringer],
+            bells: vec![bell],
             pread_record: request.flags & abi::REG_PREAD_RECORD != 0,
             pread_consumes: match request.flags & both {
                 abi::REG_PREAD_CONSUME => true,
@@ -190,12 +192,12 @@ impl Registration {
     }
 
     /// Adds a lane.
-    pub(super) fn add_lane(&mut self, lane: NewLane) -> Result<(), Errno> {
+    pub(crate) fn add_lane(&mut self, lane: NewLane) -> Result<(), Errno> {
         self.machine.add_lane(lane.config).map_err(|e| match e {
             LaneError::Exists => Errno::EEXIST,
             LaneError::TooMany | LaneError::Capacity => Errno::ENOSPC,
         })?;
-        self.ringers.push(lane.ringer);
+        self.bells.push(lane.bell);
         Ok(())
     }
 
@@ -204,7 +206,7 @@ impl Registration {
         self.machine.lane_of(signo).ok_or(Errno::ENOENT)
     }
 
-    pub(super) fn set_mode(&mut self, request: &abi::SetMode) -> Result<(), Errno> {
+    pub(crate) fn set_mode(&mut self, request: &abi::SetMode) -> Result<(), Errno> {
         if request.flags != 0 || request.reserved != 0 {
             return Err(Errno::EINVAL);
         }
@@ -221,7 +223,7 @@ impl Registration {
         Ok(())
     }
 
-    pub(super) fn arm(&mut self, request: &abi::Arm) -> Result<(), Errno> {
+    pub(crate) fn arm(&mut self, request: &abi::Arm) -> Result<(), Errno> {
         if request.flags != 0 || request.reserved != 0 {
             return Err(Errno::EINVAL);
         }
@@ -235,7 +237,7 @@ impl Registration {
     }
 
     /// Subscribes to a source with these flags.
-    pub(super) fn subscribe(
+    pub(crate) fn subscribe(
         &mut self,
         request: &abi::Subscribe,
         source_flags: u32,
@@ -257,24 +259,24 @@ impl Registration {
     }
 
     /// The source has ended after event number `last`.
-    pub(super) fn source_gone(&mut self, source: u32, last: u64, time_ns: u64) {
+    pub(crate) fn source_gone(&mut self, source: u32, last: u64, time_ns: u64) {
         if let Some(lane) = self.machine.source_gone(source, last, time_ns) {
             self.ring(lane);
         }
     }
 
-    pub(super) fn unsubscribe(&mut self, source: u32) -> Result<(), Errno> {
+    pub(crate) fn unsubscribe(&mut self, source: u32) -> Result<(), Errno> {
         self.machine.unsubscribe(source).map_err(|_| Errno::ENOENT)
     }
 
     /// Whether a `read` would not have to wait.
-    pub(super) fn is_readable(&self) -> bool {
+    pub(crate) fn is_readable(&self) -> bool {
         !self.machine.is_empty() || self.has_ended()
     }
 
     /// Whether a producer that can wait may post an event now: because there is room, or because nobody here
     /// asked to be waited for.
-    pub(super) fn has_room(&mut self, id: SubscriptionId, event: &Event<'_>) -> bool {
+    pub(crate) fn has_room(&mut self, id: SubscriptionId, event: &Event<'_>) -> bool {
         if !self.machine.waits(id) {
             return true;
         }
@@ -293,7 +295,7 @@ impl Registration {
     }
 
     /// Delivers an event; returns whether it was taken.
-    pub(super) fn post(&mut self, id: SubscriptionId, event: &Event<'_>) -> bool {
+    pub(crate) fn post(&mut self, id: SubscriptionId, event: &Event<'_>) -> bool {
         let Self { machine, arena, .. } = self;
         let (lane, result) = machine.post(id, event, |place| {
             arena[place].copy_from_slice(event.payload);
@@ -303,14 +305,14 @@ impl Registration {
     }
 
     /// Reads whole frames from the lane of a signal number, or with 0 from all.
-    pub(super) fn read(&mut self, buffer: &mut [u8], signo: u32) -> Result<usize, Errno> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8], signo: u32) -> Result<usize, Errno> {
         let only = match signo {
             0 => None,
             signo => Some(self.lane(signo)?),
         };
-        for (index, ringer) in self.ringers.iter_mut().enumerate() {
+        for (index, bell) in self.bells.iter_mut().enumerate() {
             if only.is_none_or(|only| only == index) {
-                ringer.reads();
+                bell.reads();
             }
         }
         if self.stream.is_some() {
@@ -349,12 +351,12 @@ impl Registration {
         }
     }
 
-    pub(super) fn pread(&mut self, buffer: &mut [u8], handle: u64) -> Result<usize, Errno> {
+    pub(crate) fn pread(&mut self, buffer: &mut [u8], handle: u64) -> Result<usize, Errno> {
         if self.stream.is_some() {
             return Err(Errno::ESPIPE);
         }
-        for ringer in &mut self.ringers {
-            ringer.reads();
+        for bell in &mut self.bells {
+            bell.reads();
         }
         let (claim, offset) = match self.machine.claim_handle(handle) {
             Ok(found) => found,
@@ -404,7 +406,7 @@ impl Registration {
     }
 
     /// The payload that a handle names, as one would see it mapped.
-    pub(super) fn map(&mut self, handle: u64, len: usize) -> Result<Vec<u8>, Errno> {
+    pub(crate) fn map(&mut self, handle: u64, len: usize) -> Result<Vec<u8>, Errno> {
         if self.stream.is_some() {
             return Err(Errno::ESPIPE);
         }
@@ -443,19 +445,31 @@ impl Registration {
 
     /// Sends the signals that any lane needs.
     fn ring_all(&mut self) {
-        for lane in 0..self.ringers.len() {
+        for lane in 0..self.bells.len() {
             self.ring(lane);
         }
     }
 
-    /// Sends the signals that a lane needs.
+    /// Sends the signals that a lane needs, or asks for what has to be known first.
     fn ring(&mut self, lane: usize) {
-        while let Some(ringer) = self.ringers.get_mut(lane) {
-            let pending = self.machine.needs_pending(lane) && ringer.is_pending();
+        while let Some(bell) = self.bells.get_mut(lane) {
+            if bell.is_busy() {
+                return;
+            }
+            let pending = if self.machine.needs_pending(lane) {
+                let Some(pending) = bell.is_pending() else {
+                    return;
+                };
+                pending
+            } else {
+                false
+            };
             let Some(signal) = self.machine.next_signal(lane, pending) else {
                 return;
             };
-            let (outcome, exited) = ringer.send(signal);
+            let Some((outcome, exited)) = bell.send(signal) else {
+                return;
+            };
             let again = self.machine.signal_result(lane, signal, outcome);
             if exited {
                 self.replace_target(lane);
@@ -469,7 +483,11 @@ impl Registration {
 
     /// The target of a lane has exited: its failover takes over and is rung for what is queued.
     fn replace_target(&mut self, lane: usize) {
-        let replaced = self.ringers[lane].replace_target();
+        let replaced = self.bells[lane].replace_target();
+        self.target_replaced(lane, replaced);
+    }
+
+    fn target_replaced(&mut self, lane: usize, replaced: bool) {
         self.machine.reset_signals(lane);
         if replaced {
             self.machine.counters_mut().failovers += 1;
@@ -477,34 +495,67 @@ impl Registration {
         }
     }
 
+    /// Takes what an agent says about one of its lanes.
+    ///
+    /// # Errors
+    ///
+    /// `EPROTO`: there is no such lane, or it was not asked.
+    pub(crate) fn answered(&mut self, answer: Answer) -> Result<(), Errno> {
+        let lane = usize::from(answer.lane);
+        let bell = self.bells.get_mut(lane).ok_or(Errno::EPROTO)?;
+        let (asked, wanted) = bell.answered(answer)?;
+        let again = match asked {
+            Asked::Nothing => false,
+            Asked::Look => true,
+            Asked::Signal(signal) => self.machine.signal_result(lane, signal, answer.outcome()),
+        };
+        if let Some(replaced) = answer.exited() {
+            self.target_replaced(lane, replaced);
+        } else if again || wanted {
+            self.ring(lane);
+        }
+        Ok(())
+    }
+
+    /// Whether an agent owes an answer, so that nothing may be read: what it finds pending, or has rung, must be
+    /// known before anybody can act on it.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.bells.iter().any(Bell::is_owed)
+    }
+
+    /// Lanes there are.
+    pub(crate) fn lanes(&self) -> usize {
+        self.bells.len()
+    }
+
     /// Looks whether targets have exited: those of the descriptors that say so, and those without one.
-    pub(super) fn look_for_exits(&mut self, exited: &[&Arc<OwnedFd>]) {
-        for lane in 0..self.ringers.len() {
-            if self.ringers[lane].has_exited(exited) {
+    pub(crate) fn look_for_exits(&mut self, exited: &[&Arc<OwnedFd>]) {
+        for lane in 0..self.bells.len() {
+            if self.bells[lane].has_exited(exited) {
                 self.replace_target(lane);
             }
         }
     }
 
     /// The descriptors that tell of targets' exits.
-    pub(super) fn exit_descriptors(&self) -> impl Iterator<Item = &Arc<OwnedFd>> {
-        self.ringers.iter().filter_map(Ringer::exit_descriptor)
+    pub(crate) fn exit_descriptors(&self) -> impl Iterator<Item = &Arc<OwnedFd>> {
+        self.bells.iter().filter_map(Bell::exit_descriptor)
     }
 
     /// Whether any target's exit has to be looked for.
-    pub(super) fn needs_probing(&self) -> bool {
-        self.ringers.iter().any(Ringer::needs_probing)
+    pub(crate) fn needs_probing(&self) -> bool {
+        self.bells.iter().any(Bell::needs_probing)
     }
 
-    pub(super) fn stats(&self, past: Counters) -> abi::Stats {
+    pub(crate) fn stats(&self, past: Counters) -> abi::Stats {
         let mut state = abi::STATE_REGISTERED;
         if self.machine.is_refused() {
             state |= abi::STATE_REFUSED;
         }
-        if self.ringers.iter().any(Ringer::is_alone) {
+        if self.bells.iter().any(Bell::is_alone) {
             state |= abi::STATE_TARGET_GONE;
         }
-        if self.ringers.iter().any(Ringer::is_unhandled) {
+        if self.bells.iter().any(Bell::is_unhandled) {
             state |= abi::STATE_UNHANDLED;
         }
         past.plus(*self.machine.counters()).stats(
@@ -516,7 +567,7 @@ impl Registration {
     }
 
     /// Discards what is queued; returns the counters and how many events that were.
-    pub(super) fn end(mut self) -> (Counters, u64) {
+    pub(crate) fn end(mut self) -> (Counters, u64) {
         let discarded = self.machine.discard();
         (*self.machine.counters(), discarded)
     }

@@ -15,7 +15,7 @@ use crate::sys::{self, SIGURG, Tid};
 
 /// The target of a lane, its failover, and the state of its bell.
 #[derive(Debug)]
-pub(super) struct Ringer {
+pub(crate) struct Ringer {
     signo: i32,
     target: Option<Target>,
     failover: Option<Target>,
@@ -40,7 +40,7 @@ fn target(tid: Tid, signo: i32) -> Result<Target, Errno> {
 
 impl Ringer {
     /// For the thread `tid`, or `caller` if that is 0, and the thread `failover` unless that is 0.
-    pub(super) fn new(
+    pub(crate) fn new(
         signo: i32,
         tid: Tid,
         failover: Tid,
@@ -66,7 +66,7 @@ impl Ringer {
     }
 
     /// Somebody reads: a doorbell may have been taken.
-    pub(super) fn reads(&mut self) {
+    pub(crate) fn reads(&mut self) {
         self.known_pending = false;
     }
 
@@ -76,7 +76,7 @@ impl Ringer {
     /// none was rung, none is pending. And whoever takes one drains afterwards: as long as nothing has been
     /// read since one was pending, that drain is still to come and finds what is queued now. Doorbells forged
     /// by others change neither, because every doorbell means the same.
-    pub(super) fn is_pending(&mut self) -> bool {
+    pub(crate) fn is_pending(&mut self) -> bool {
         if self.maybe_pending && !self.known_pending {
             let signals = self.target.as_ref().and_then(|t| t.signals().ok());
             self.known_pending =
@@ -87,7 +87,7 @@ impl Ringer {
     }
 
     /// Sends one signal; also says whether the target turned out to have exited.
-    pub(super) fn send(&mut self, signal: Signal) -> (Outcome, bool) {
+    pub(crate) fn send(&mut self, signal: Signal) -> (Outcome, bool) {
         let Some(target) = &self.target else {
             return (Outcome::NoTarget, false);
         };
@@ -117,7 +117,7 @@ impl Ringer {
     }
 
     /// Puts the failover thread in the target's place; whether there is one.
-    pub(super) fn replace_target(&mut self) -> bool {
+    pub(crate) fn replace_target(&mut self) -> bool {
         self.target = self.failover.take().filter(Target::is_alive);
         self.dispatcher = false;
         self.maybe_pending = false;
@@ -126,7 +126,7 @@ impl Ringer {
     }
 
     /// Whether the target has exited, as one of these descriptors says or as can be seen.
-    pub(super) fn has_exited(&self, exited: &[&Arc<OwnedFd>]) -> bool {
+    pub(crate) fn has_exited(&self, exited: &[&Arc<OwnedFd>]) -> bool {
         match &self.target {
             None => false,
             Some(target) => match &target.exit {
@@ -137,22 +137,22 @@ impl Ringer {
     }
 
     /// The descriptor that tells of the target's exit.
-    pub(super) fn exit_descriptor(&self) -> Option<&Arc<OwnedFd>> {
+    pub(crate) fn exit_descriptor(&self) -> Option<&Arc<OwnedFd>> {
         self.target.as_ref()?.exit.as_ref()
     }
 
     /// Whether the target's exit has to be looked for.
-    pub(super) fn needs_probing(&self) -> bool {
+    pub(crate) fn needs_probing(&self) -> bool {
         self.target.as_ref().is_some_and(|t| t.exit.is_none())
     }
 
     /// Whether there is nobody left to ring for.
-    pub(super) fn is_alone(&self) -> bool {
+    pub(crate) fn is_alone(&self) -> bool {
         self.target.is_none()
     }
 
     /// Whether the last signal was not sent because the target would have died of it.
-    pub(super) fn is_unhandled(&self) -> bool {
+    pub(crate) fn is_unhandled(&self) -> bool {
         self.unhandled
     }
 }

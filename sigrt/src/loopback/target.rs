@@ -19,19 +19,19 @@ use crate::sys::{self, SIGURG, Tid};
 
 /// Signals of a thread at one moment, as sets with bit `signo - 1`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Signals {
-    pub(super) pending: u64,
-    pub(super) blocked: u64,
-    pub(super) caught: u64,
+pub(crate) struct Signals {
+    pub(crate) pending: u64,
+    pub(crate) blocked: u64,
+    pub(crate) caught: u64,
 }
 
 impl Signals {
     /// Whether a signal would be queued or handled, rather than ignored or deadly.
-    pub(super) fn accepts(&self, signo: i32) -> bool {
+    pub(crate) fn accepts(&self, signo: i32) -> bool {
         (self.blocked | self.caught) & bit(signo) != 0
     }
 
-    pub(super) fn is_pending(&self, signo: i32) -> bool {
+    pub(crate) fn is_pending(&self, signo: i32) -> bool {
         self.pending & bit(signo) != 0
     }
 }
@@ -54,16 +54,16 @@ fn bit(signo: i32) -> u64 {
 
 /// A thread of this process.
 #[derive(Debug)]
-pub(super) struct Target {
-    pub(super) tid: Tid,
+pub(crate) struct Target {
+    pub(crate) tid: Tid,
     status: File,
     /// Readable when the thread has exited; `None` on kernels that cannot say.
-    pub(super) exit: Option<Arc<OwnedFd>>,
+    pub(crate) exit: Option<Arc<OwnedFd>>,
 }
 
 impl Target {
     /// `ESRCH` if this process has no such thread.
-    pub(super) fn open(tid: Tid) -> Result<Self, Errno> {
+    pub(crate) fn open(tid: Tid) -> Result<Self, Errno> {
         let status =
             File::open(format!("/proc/self/task/{tid}/status")).map_err(|_| Errno::ESRCH)?;
         Ok(Self {
@@ -74,7 +74,7 @@ impl Target {
     }
 
     /// What is pending, blocked and handled now; `ESRCH` when the thread has exited.
-    pub(super) fn signals(&self) -> Result<Signals, Errno> {
+    pub(crate) fn signals(&self) -> Result<Signals, Errno> {
         // The file is about 1.5 KB, more only for a user in hundreds of groups.
         let mut text = [0; 8192];
         let len = self
@@ -121,14 +121,14 @@ impl Target {
     ///
     /// A thread of which that cannot be seen is taken at its word, given when it was registered: a waiting
     /// consumer must not miss its doorbell.
-    pub(super) fn accepts(&self, signo: i32) -> Result<bool, Errno> {
+    pub(crate) fn accepts(&self, signo: i32) -> Result<bool, Errno> {
         Ok(self.look(signo)? != Accepts::No)
     }
 
     /// Whether the thread may be registered for `signo`; `ESRCH` when it has exited. Blocks, for
     /// [`PATIENCE`] at most, until it can be seen: a thread that is only on its way out of `sigtimedwait` blocks
     /// its signals again in a moment, one that does not block them never does.
-    pub(super) fn promises(&self, signo: i32) -> Result<bool, Errno> {
+    pub(crate) fn promises(&self, signo: i32) -> Result<bool, Errno> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.look(signo)? {
@@ -141,7 +141,7 @@ impl Target {
     }
 
     /// Whether the thread still runs, for kernels without [`Target::exit`].
-    pub(super) fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         self.signals().is_ok()
     }
 }

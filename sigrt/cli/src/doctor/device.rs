@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The module, its device, and the loopback.
+//! The module, its device, a broker, and the loopback.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -39,18 +39,64 @@ pub(super) fn node(path: &Path) -> Finding {
         let mend = "name the device that the module has made";
         return Finding::bad(what, format!("{shown} is no character device"), mend);
     }
-    let user = User::from_uid(Uid::from_raw(meta.uid())).ok().flatten();
-    let group = group_name(meta.gid());
-    let found = format!(
-        "{shown}: mode {:04o}, owner {}, group {group}",
-        meta.mode() & 0o7777,
-        user.map_or(meta.uid().to_string(), |user| user.name),
-    );
+    let found = rights(path, &meta);
     if meta.mode() & 0o007 != 0 {
         let mend = "everybody may use it: 0660 and a group are what 60-rtnotify.rules sets";
         return Finding::note(what, found, mend);
     }
     Finding::good(what, found)
+}
+
+/// Mode and owners, in words.
+fn rights(path: &Path, meta: &fs::Metadata) -> String {
+    let user = User::from_uid(Uid::from_raw(meta.uid())).ok().flatten();
+    format!(
+        "{}: mode {:04o}, owner {}, group {}",
+        path.display(),
+        meta.mode() & 0o7777,
+        user.map_or(meta.uid().to_string(), |user| user.name),
+        group_name(meta.gid()),
+    )
+}
+
+/// Who may connect to a broker.
+pub(super) fn socket(path: &Path) -> Finding {
+    let what = "socket";
+    let meta = match fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(error) => {
+            let mend = "start a broker: `rtnotify serve`";
+            return Finding::bad(what, format!("{}: {error}", path.display()), mend);
+        }
+    };
+    let found = rights(path, &meta);
+    if meta.mode() & 0o002 != 0 {
+        let mend = "everybody may connect: `rtnotify serve --mode 0660` lets in a group";
+        return Finding::note(what, found, mend);
+    }
+    Finding::good(what, found)
+}
+
+/// Whether a broker serves.
+pub(super) fn broker(path: &Path) -> Finding {
+    let what = "broker";
+    let shown = path.display();
+    let tried = Device::connect(path)
+        .map_err(anyhow::Error::from)
+        .and_then(|device| try_out(&device));
+    let Err(error) = tried else {
+        return Finding::good(what, format!("{shown}: an event made the round trip"));
+    };
+    let mend = match error.downcast_ref() {
+        Some(Error::NoBroker { .. }) => {
+            "`rtnotify serve`, or have systemd start it (docs/broker.md)"
+        }
+        Some(Error::Permission { .. }) => "become a member of the group that owns the socket",
+        Some(Error::Limit { .. }) => "end some of this user's, or serve with more --max-clients",
+        Some(Error::BrokerGone) => "it ended meanwhile: look at what it said",
+        _ => "are `rtnotify` and the broker of one version?",
+    };
+    Finding::bad(what, format!("{shown}: {error:#}"), mend)
 }
 
 fn group_name(gid: u32) -> String {

@@ -12,7 +12,7 @@ use rtnotify_core::machine::Consumer;
 use super::Registration;
 
 /// How far a registration has read its stream.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     /// Bytes of the oldest event that have been read.
     offset: usize,
     /// Whether a source has ever been subscribed to: only then can the stream have ended.
@@ -21,7 +21,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             offset: 0,
             started: false,
@@ -32,11 +32,7 @@ impl Stream {
 
 impl Registration {
     /// Whether a source with these flags may be subscribed to: a stream is one source, and of bytes.
-    pub(in crate::loopback) fn check_stream(
-        &self,
-        source_flags: u32,
-        lane: usize,
-    ) -> Result<(), Errno> {
+    pub(crate) fn check_stream(&self, source_flags: u32, lane: usize) -> Result<(), Errno> {
         if self.stream.is_none() {
             return Ok(());
         }
@@ -52,21 +48,21 @@ impl Registration {
     }
 
     /// A source has been subscribed to.
-    pub(super) fn start_stream(&mut self) {
+    pub(crate) fn start_stream(&mut self) {
         if let Some(stream) = &mut self.stream {
             stream.started = true;
         }
     }
 
     /// Whether this is a stream whose source is gone and of which everything has been read.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.stream.as_ref().is_some_and(|stream| stream.started)
             && self.machine.subscription_count() == 0
             && self.machine.is_empty()
     }
 
     /// Reads what is there of the stream; 0: the end.
-    pub(super) fn read_stream(
+    pub(crate) fn read_stream(
         &mut self,
         buffer: &mut [u8],
         lane: Option<usize>,
@@ -133,7 +129,7 @@ impl Registration {
     }
 
     /// The gap that a `read` has stopped at last.
-    pub(in crate::loopback) fn stream_gap(&self) -> Result<abi::StreamGap, Errno> {
+    pub(crate) fn stream_gap(&self) -> Result<abi::StreamGap, Errno> {
         let gap = self.stream.as_ref().ok_or(Errno::EINVAL)?.gap;
         if gap.gaps == 0 {
             return Err(Errno::ENODATA);
