@@ -19,6 +19,7 @@ fn main() {
     cc::Build::new()
         .files(sources)
         .include("include")
+        .include("include/compat/vxworks")
         .std("gnu11")
         .warnings(true)
         .extra_warnings(true)

@@ -72,7 +72,7 @@
 //! Locking makes no system call in either, unless the dispatcher is in a routine or waits. What it costs:
 //! `cargo xtask bench native`.
 //!
-//! In preemptive mode the handler keeps `errno`, and the kernel keeps the floating-point registers. With
+//! A routine leaves `errno` as it was. In preemptive mode the kernel keeps the floating-point registers. With
 //! [`Config::alternate_stack`] handlers have a stack of their own.
 //!
 //! # The checker

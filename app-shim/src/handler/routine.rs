@@ -22,8 +22,12 @@ unsafe impl Send for Routine {}
 
 impl Routine {
     /// Calls it. Whoever connected it vouches for entry and argument.
+    ///
+    /// `errno` afterwards is what it was: a task that unlocks or raises does not expect it to change, either.
     pub(crate) fn call(self) {
+        let errno = super::signal::errno();
         (self.entry)(self.argument);
+        super::signal::set_errno(errno);
     }
 }
 

@@ -5,8 +5,8 @@
  *
  * The functions of the facade are weak definitions, so every source may include
  * every header, there is one of each in the program, and its address can be
- * taken. Nothing else has to be linked but the library; main.c is there for
- * programs without a main() of their own.
+ * taken. Nothing else has to be linked but the library; main() is in it for
+ * programs that have none and start in usrAppInit().
  */
 #ifndef APP_SHIM_VX_H
 #define APP_SHIM_VX_H
@@ -31,6 +31,30 @@ extern "C" {
 #endif
 
 /*
+ * In virtual time, what runs while all tasks wait: it moves time on to what
+ * expires next.
+ */
+APP_SHIM_VX_FUNCTION void app_shim_vx_idle(void *argument)
+{
+	app_shim_id never = 0;
+	uint64_t ns;
+
+	(void)argument;
+	app_shim_sem_create(APP_SHIM_SEM_BINARY, 0, 0, &never);
+	for (;;) {
+		/* What was logged comes before what happens later. */
+		app_shim_log_flush();
+		if (app_shim_clock_next(&ns) == APP_SHIM_OK) {
+			app_shim_clock_advance(ns);
+			app_shim_task_yield();
+			continue;
+		}
+		/* Timeouts are real time. */
+		app_shim_sem_take(never, 1000000);
+	}
+}
+
+/*
  * Makes and starts the controller at the first call of the facade. The system
  * clock has the level that it has on most boards, so that intLevelSet(7) masks
  * all that there is.
@@ -38,6 +62,8 @@ extern "C" {
 APP_SHIM_VX_FUNCTION void app_shim_vx_begin(void)
 {
 	app_shim_config config;
+	app_shim_task_args idle;
+	app_shim_id id;
 
 	if (app_shim_mode() >= 0) {
 		app_shim_ensure(NULL);
@@ -46,7 +72,16 @@ APP_SHIM_VX_FUNCTION void app_shim_vx_begin(void)
 	if (app_shim_config_init(&config) != APP_SHIM_OK)
 		return;
 	config.clock_priority = 6;
-	app_shim_ensure(&config);
+	if (app_shim_ensure(&config) != APP_SHIM_OK ||
+	    app_shim_clock_advance(0) != APP_SHIM_OK)
+		return;
+	memset(&idle, 0, sizeof(idle));
+	idle.size = sizeof(idle);
+	idle.priority = 255;
+	idle.name = "tIdle";
+	idle.stack_size = 65536;
+	idle.entry = app_shim_vx_idle;
+	app_shim_task_spawn(&idle, &id);
 }
 
 /* VxWorks' error number for a result; 0: no error. */

@@ -93,9 +93,10 @@ APP_SHIM_VX_FUNCTION void intVecSet(FUNCPTR *vector, FUNCPTR function)
 APP_SHIM_VX_FUNCTION FUNCPTR intVecGet(FUNCPTR *vector)
 {
 	app_shim_handler handler = NULL;
+	void *argument;
 
 	app_shim_vx_begin();
-	app_shim_vector_get((uint32_t)IVEC_TO_INUM(vector), &handler, NULL);
+	app_shim_vector_get((uint32_t)IVEC_TO_INUM(vector), &handler, &argument);
 	return (FUNCPTR)(app_shim_vx_routine)handler;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * A main() for programs that have none: it calls usrAppInit(), where VxWorks has
- * applications start. The program ends when all tasks that it has spawned have
- * ended, and never where it spawns none.
+ * main() for programs that have none, which the linker takes from the library then.
  *
- * With -no-pie all pointers to static data and what malloc() gives fit into an int,
- * which older programs take for granted.
+ * Programs for VxWorks start in usrAppInit(); this ends when all tasks that they have
+ * spawned have ended, and never where they spawn none. With -no-pie all pointers to
+ * static data and what malloc() gives fit into an int, which older programs take
+ * for granted.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -17,7 +17,7 @@
 #include "logLib.h"
 #include "taskLib.h"
 
-extern void usrAppInit(void);
+extern void usrAppInit(void) __attribute__((__weak__));
 
 static int any_task_lives(void)
 {
@@ -36,7 +36,7 @@ static int any_task_lives(void)
 	return 0;
 }
 
-int main(void)
+static int vx_main(void)
 {
 	const struct timespec moment = { 0, 2000000 };
 
@@ -53,4 +53,12 @@ int main(void)
 	app_shim_log_flush();
 	fflush(stdout);
 	return 0;
+}
+
+int main(void)
+{
+	if (usrAppInit)
+		return vx_main();
+	fputs("app-shim: the program has neither main() nor usrAppInit()\n", stderr);
+	return 127;
 }
