@@ -67,6 +67,36 @@ static int for_ever(void)
 	return OK;
 }
 
+static volatile int careful_step, deleted;
+
+static int careful(void)
+{
+	taskSafe();
+	taskSafe();
+	errnoSet(4711);
+	careful_step = 1;
+	while (!deleted)
+		taskDelay(1);
+	/* Whoever deletes this waits; it would be gone with the next call otherwise. */
+	taskDelay(3);
+	taskUnsafe();
+	taskDelay(3);
+	careful_step = 2;
+	taskUnsafe();
+	FOREVER
+		taskDelay(1);
+	return OK;
+}
+
+static int deleter(int tid)
+{
+	deleted = 1;
+	CHECK(taskDelete(tid) == OK);
+	CHECK(careful_step == 2);
+	semGive(done);
+	return OK;
+}
+
 static void tasks(void)
 {
 	int tid, priority = 0, self = taskIdSelf();
@@ -123,6 +153,19 @@ static void tasks(void)
 	CHECK(taskIdVerify(tid) == ERROR);
 	CHECK(errnoGet() == S_objLib_OBJ_ID_ERROR);
 	CHECK(taskDelete(tid) == ERROR);
+
+	tid = taskSpawn("tCareful", 60, 0, 2000, (FUNCPTR)careful, 0, 0, 0, 0, 0, 0,
+			0, 0, 0, 0);
+	while (careful_step == 0)
+		taskDelay(1);
+	CHECK(errnoOfTaskGet(tid) == 4711);
+	CHECK(errnoOfTaskSet(tid, 4712) == OK);
+	CHECK(errnoOfTaskGet(tid) == 4712);
+	CHECK(taskSpawn("tDeleter", 70, 0, 2000, (FUNCPTR)deleter, tid, 0, 0, 0, 0, 0,
+			0, 0, 0, 0) != ERROR);
+	CHECK(semTake(done, 600) == OK);
+	CHECK(taskIdVerify(tid) == ERROR);
+	CHECK(errnoOfTaskGet(tid) == ERROR);
 	at = 0;
 }
 

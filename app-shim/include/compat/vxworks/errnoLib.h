@@ -7,6 +7,7 @@
 #define APP_SHIM_VX_ERRNO_LIB_H
 
 #include "app_shim_vx.h"
+#include "taskLib.h"
 #include <stdio.h>
 
 #ifdef __cplusplus

@@ -87,11 +87,59 @@ APP_SHIM_VX_FUNCTION void app_shim_vx_note(int tid)
 	}
 }
 
+/* What a task has of its own, in the place of one that has ended. */
+struct app_shim_vx_tcb {
+	int tid;
+	int safe; /* taskSafe() less taskUnsafe() */
+	int *error; /* its errno */
+};
+
+APP_SHIM_VX_FUNCTION struct app_shim_vx_tcb app_shim_vx_tcbs[256] = { { 0, 0, NULL } };
+
+/* NULL: no task that was spawned. */
+APP_SHIM_VX_FUNCTION struct app_shim_vx_tcb *app_shim_vx_tcb_of(int tid)
+{
+	int i;
+
+	for (i = 0; i < 256; i++) {
+		if (__atomic_load_n(&app_shim_vx_tcbs[i].tid,
+				    __ATOMIC_ACQUIRE) == tid)
+			return &app_shim_vx_tcbs[i];
+	}
+	return NULL;
+}
+
+/* The calling task begins. */
+APP_SHIM_VX_FUNCTION void app_shim_vx_enrol(void)
+{
+	uint32_t state;
+	int i, old;
+
+	for (i = 0; i < 256; i++) {
+		old = __atomic_load_n(&app_shim_vx_tcbs[i].tid, __ATOMIC_ACQUIRE);
+		/* -1: somebody is about to take it. */
+		if (old == -1 ||
+		    (old != 0 &&
+		     app_shim_task_state((app_shim_id)old, &state) == APP_SHIM_OK))
+			continue;
+		if (!__atomic_compare_exchange_n(&app_shim_vx_tcbs[i].tid, &old, -1,
+						 0, __ATOMIC_ACQUIRE,
+						 __ATOMIC_RELAXED))
+			continue;
+		app_shim_vx_tcbs[i].safe = 0;
+		app_shim_vx_tcbs[i].error = &errno;
+		__atomic_store_n(&app_shim_vx_tcbs[i].tid,
+				 (int)app_shim_task_self(), __ATOMIC_RELEASE);
+		return;
+	}
+}
+
 APP_SHIM_VX_FUNCTION void app_shim_vx_task(void *argument)
 {
 	struct app_shim_vx_entry e = *(struct app_shim_vx_entry *)argument;
 
 	free(argument);
+	app_shim_vx_enrol();
 	e.routine(e.args[0], e.args[1], e.args[2], e.args[3], e.args[4],
 		  e.args[5], e.args[6], e.args[7], e.args[8], e.args[9]);
 }
@@ -222,16 +270,92 @@ APP_SHIM_VX_FUNCTION STATUS taskIdVerify(int tid)
 	return app_shim_vx_status(app_shim_task_state((app_shim_id)tid, &state));
 }
 
-/* 0: the caller, which then does not return. */
-APP_SHIM_VX_FUNCTION STATUS taskDelete(int tid)
+/* Whether it has asked not to be deleted. */
+APP_SHIM_VX_FUNCTION int app_shim_vx_is_safe(int tid)
+{
+	struct app_shim_vx_tcb *tcb = app_shim_vx_tcb_of(tid);
+
+	return tcb != NULL && __atomic_load_n(&tcb->safe, __ATOMIC_SEQ_CST) > 0;
+}
+
+/* At once, even where the task has asked not to be. */
+APP_SHIM_VX_FUNCTION STATUS taskDeleteForce(int tid)
 {
 	app_shim_vx_begin();
 	return app_shim_vx_status(app_shim_task_delete((app_shim_id)tid));
 }
 
-APP_SHIM_VX_FUNCTION STATUS taskDeleteForce(int tid)
+/*
+ * 0: the caller, which then does not return. Waits for a task between taskSafe()
+ * and taskUnsafe().
+ */
+APP_SHIM_VX_FUNCTION STATUS taskDelete(int tid)
 {
-	return taskDelete(tid);
+	app_shim_vx_begin();
+	while (tid != 0 && tid != (int)app_shim_task_self() &&
+	       app_shim_vx_is_safe(tid)) {
+		if (app_shim_delay(app_shim_vx_ticks(1)) != APP_SHIM_OK)
+			break;
+	}
+	return taskDeleteForce(tid);
+}
+
+/* The calling task is not deleted until it has said taskUnsafe() as often. */
+APP_SHIM_VX_FUNCTION STATUS taskSafe(void)
+{
+	struct app_shim_vx_tcb *tcb;
+
+	app_shim_vx_begin();
+	if (app_shim_in_isr())
+		return app_shim_vx_status(APP_SHIM_IN_ISR);
+	tcb = app_shim_vx_tcb_of((int)app_shim_task_self());
+	if (tcb != NULL)
+		__atomic_add_fetch(&tcb->safe, 1, __ATOMIC_SEQ_CST);
+	return OK;
+}
+
+APP_SHIM_VX_FUNCTION STATUS taskUnsafe(void)
+{
+	struct app_shim_vx_tcb *tcb;
+
+	if (app_shim_in_isr())
+		return app_shim_vx_status(APP_SHIM_IN_ISR);
+	tcb = app_shim_vx_tcb_of((int)app_shim_task_self());
+	if (tcb != NULL && tcb->safe > 0)
+		__atomic_sub_fetch(&tcb->safe, 1, __ATOMIC_SEQ_CST);
+	return OK;
+}
+
+/* The error number of a task that was spawned; 0: the caller's. */
+APP_SHIM_VX_FUNCTION int errnoOfTaskGet(int tid)
+{
+	struct app_shim_vx_tcb *tcb;
+	uint32_t state;
+
+	if (tid == 0 || tid == (int)app_shim_task_self())
+		return errno;
+	tcb = app_shim_vx_tcb_of(tid);
+	if (tcb == NULL ||
+	    app_shim_task_state((app_shim_id)tid, &state) != APP_SHIM_OK)
+		return app_shim_vx_error(S_objLib_OBJ_ID_ERROR);
+	return *(volatile int *)tcb->error;
+}
+
+APP_SHIM_VX_FUNCTION STATUS errnoOfTaskSet(int tid, int errorValue)
+{
+	struct app_shim_vx_tcb *tcb;
+	uint32_t state;
+
+	if (tid == 0 || tid == (int)app_shim_task_self()) {
+		errno = errorValue;
+		return OK;
+	}
+	tcb = app_shim_vx_tcb_of(tid);
+	if (tcb == NULL ||
+	    app_shim_task_state((app_shim_id)tid, &state) != APP_SHIM_OK)
+		return app_shim_vx_error(S_objLib_OBJ_ID_ERROR);
+	*(volatile int *)tcb->error = errorValue;
+	return OK;
 }
 
 APP_SHIM_VX_FUNCTION STATUS taskSuspend(int tid)
