@@ -10,6 +10,7 @@
  *  - Functions return a result code unless they say otherwise. Codes are never
  *    reused. Outputs are written only on success. NULL is checked, except where
  *    it is said to be allowed.
+ *  - errno is left alone.
  *  - Times are nanoseconds of CLOCK_MONOTONIC, durations nanoseconds.
  *  - [isr] marks what an interrupt service routine may call, in either mode. It
  *    is async-signal-safe. Everything else answers APP_SHIM_IN_ISR there, or

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::controller::Controller;
 use crate::error::{Error, Failure, Result};
+use crate::handler::signal;
 use crate::sem::Timeout;
 
 /// What functions return: 0, or an error's number.
@@ -58,16 +59,21 @@ fn install(controller: Controller) -> Result<&'static Controller> {
 
 /// Runs `body` and makes a code of its result; a panic becomes one, too.
 fn guarded(body: impl FnOnce() -> Result<()>) -> Code {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(())) => 0,
-        Ok(Err(error)) => error.code(),
-        Err(_) => Error::Panic.code(),
+    match guarded_or(Err(Error::Panic), body) {
+        Ok(()) => 0,
+        Err(error) => error.code(),
     }
 }
 
 /// The same for what returns something else; `otherwise` after a panic.
+///
+/// What the program has in `errno` is its own: results are codes, and systems whose calls these stand for leave it
+/// alone when they succeed.
 fn guarded_or<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
+    let errno = signal::errno();
+    let done = catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise);
+    signal::set_errno(errno);
+    done
 }
 
 /// Keeps a failure's text for `app_shim_last_error`.

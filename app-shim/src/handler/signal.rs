@@ -22,7 +22,7 @@ pub(crate) fn errno() -> i32 {
     Errno::last_raw()
 }
 
-pub(super) fn set_errno(value: i32) {
+pub(crate) fn set_errno(value: i32) {
     Errno::set_raw(value);
 }
 

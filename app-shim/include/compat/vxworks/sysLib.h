@@ -124,6 +124,14 @@ APP_SHIM_VX_FUNCTION STATUS sysIntDisablePIC(int irq)
 	return app_shim_vx_status(app_shim_disable((uint32_t)INT_NUM_GET(irq)));
 }
 
+/* The vectors of a PC's lines. */
+APP_SHIM_VX_FUNCTION UINT8 sysInumTbl[16] = {
+	INT_NUM_IRQ0,	  INT_NUM_IRQ0 + 1,  INT_NUM_IRQ0 + 2,	INT_NUM_IRQ0 + 3,
+	INT_NUM_IRQ0 + 4,  INT_NUM_IRQ0 + 5,  INT_NUM_IRQ0 + 6,	INT_NUM_IRQ0 + 7,
+	INT_NUM_IRQ0 + 8,  INT_NUM_IRQ0 + 9,  INT_NUM_IRQ0 + 10, INT_NUM_IRQ0 + 11,
+	INT_NUM_IRQ0 + 12, INT_NUM_IRQ0 + 13, INT_NUM_IRQ0 + 14, INT_NUM_IRQ0 + 15
+};
+
 /* A call to an interrupt of the bus: the vector is raised. */
 APP_SHIM_VX_FUNCTION STATUS sysBusIntGen(int intLevel, int vector)
 {
