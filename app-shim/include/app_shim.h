@@ -177,6 +177,12 @@ typedef struct app_shim_config {
 	 * or the name of its file) comes on top. See app_shim_map().
 	 */
 	const char *map;
+	/*
+	 * Where a map's device: sources are: the module's device or the socket of
+	 * a broker (rtnotify serve). NULL: /dev/rtnotify. Environment:
+	 * APP_SHIM_DEVICE.
+	 */
+	const char *device;
 } app_shim_config;
 
 /* Writes the defaults, of the structure as this header knows it. */
@@ -215,7 +221,7 @@ int32_t app_shim_mode(void);
  *
  *   SOURCE  TARGET...      # comment
  *
- * where SOURCE is  device:NAME  (a source of /dev/rtnotify),
+ * where SOURCE is  device:NAME  (a source of the device),
  * loopback:NAME  (one inside the process, created where it is not there),
  * gpio:CHIP/NUMBER or gpio:NAME  (a GPIO line, without the module; also with
  * pull up|down|none  and  active low|high),  timer:TIME  (periodic: 10ms, 250us, 1s),  signal:NAME  (USR1, 34, RTMIN+2),

@@ -2,6 +2,8 @@
 
 //! How a controller is to be, from the program and from its environment.
 
+use std::path::PathBuf;
+
 use crate::error::{Error, Failure};
 
 /// Where service routines run.
@@ -75,6 +77,9 @@ pub struct Config {
     pub main_priority: i32,
     /// A map: see [`Controller::map`](crate::Controller::map).
     pub map: Option<String>,
+    /// Where a map's `device:` sources are: the module's device or the socket of a broker (`rtnotify serve`); `None`:
+    /// [`sigrt::DEFAULT_PATH`].
+    pub device: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -96,6 +101,7 @@ impl Default for Config {
             log_fd: 1,
             main_priority: 100,
             map: None,
+            device: None,
         }
     }
 }
@@ -106,6 +112,7 @@ pub(crate) const MAX_RATE: u32 = 100_000;
 impl Config {
     /// This configuration with what the environment says: `APP_SHIM_MODE` (`thread`, `preempt`),
     /// `APP_SHIM_TIME` (`real`, `clamped`, `virtual`), `APP_SHIM_CHECK` (`1`), `APP_SHIM_ISR_LIMIT_US`.
+    /// `APP_SHIM_DEVICE` (a path).
     /// `APP_SHIM_MAP` is added to the map: a file's name, or the text itself where it has a colon.
     ///
     /// # Errors
@@ -147,6 +154,9 @@ impl Config {
                 .ok()
                 .and_then(|us| us.checked_mul(1000))
                 .ok_or_else(|| bad("APP_SHIM_ISR_LIMIT_US", &value))?;
+        }
+        if let Some(value) = variable("APP_SHIM_DEVICE") {
+            self.device = Some(value.into());
         }
         if let Some(value) = variable("APP_SHIM_MAP") {
             let text = if value.contains(':') {
@@ -202,6 +212,8 @@ mod tests {
         assert_eq!(set("APP_SHIM_TIME", "clamped").unwrap().time, Time::Clamped);
         assert!(set("APP_SHIM_CHECK", "1").unwrap().check);
         assert_eq!(set("APP_SHIM_ISR_LIMIT_US", "5").unwrap().isr_limit, 5000);
+        let device = set("APP_SHIM_DEVICE", "/run/rtnotify.sock").unwrap().device;
+        assert_eq!(device, Some("/run/rtnotify.sock".into()));
         let map = set("APP_SHIM_MAP", "timer:1ms vector 3").unwrap().map;
         assert_eq!(map.as_deref(), Some("\ntimer:1ms vector 3"));
         for (name, value) in [

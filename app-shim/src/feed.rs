@@ -8,7 +8,8 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -51,6 +52,18 @@ struct Running {
     /// Dropped, it ends a thread that waits for a channel; written to, one that polls.
     stop: Option<Sender<()>>,
     event: Option<Arc<EventFd>>,
+}
+
+/// The module's device, or a broker's.
+fn open(path: Option<&Path>) -> Result<Device, Failure> {
+    let path = path.unwrap_or(Path::new(sigrt::DEFAULT_PATH));
+    let is_socket = std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    let opened = if is_socket {
+        Device::connect(path)
+    } else {
+        Device::open(path)
+    };
+    opened.map_err(|e| os(&path.display().to_string(), e))
 }
 
 fn os(what: &str, error: impl std::fmt::Display) -> Failure {
@@ -128,7 +141,7 @@ impl Feeds {
             _ => None,
         });
         if !device.is_empty() {
-            let real = Device::open_default().map_err(|e| os("device", e))?;
+            let real = open(core.config.device.as_deref())?;
             self.subscribe(core, &real, &device)?;
         }
         if !loopback.is_empty() {

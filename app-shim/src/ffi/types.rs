@@ -49,6 +49,7 @@ pub(super) struct AppShimConfig {
     pub(super) log_fd: i32,
     pub(super) main_priority: i32,
     pub(super) map: *const c_char,
+    pub(super) device: *const c_char,
 }
 
 #[repr(C)]
@@ -160,6 +161,7 @@ impl AppShimConfig {
             log_fd: -1,
             main_priority: config.main_priority,
             map: std::ptr::null(),
+            device: std::ptr::null(),
         }
     }
 
@@ -169,12 +171,15 @@ impl AppShimConfig {
         if self.flags & !FLAGS != 0 {
             return Err(Error::Invalid);
         }
-        let map = if self.map.is_null() {
-            None
-        } else {
-            let text = super::text(self.map)?.to_str();
-            Some(text.map_err(|_| Error::Map)?.to_owned())
+        let wanted = |text: *const c_char, otherwise: Error| {
+            if text.is_null() {
+                return Ok(None);
+            }
+            let text = super::text(text)?.to_str().map_err(|_| otherwise)?;
+            Ok(Some(text.to_owned()))
         };
+        let map = wanted(self.map, Error::Map)?;
+        let device = wanted(self.device, Error::Invalid)?;
         let default = Config::default();
         let or = |value: u32, default: u32| if value == 0 { default } else { value };
         Ok(Config {
@@ -208,6 +213,7 @@ impl AppShimConfig {
             },
             main_priority: self.main_priority,
             map,
+            device: device.map(Into::into),
         })
     }
 
