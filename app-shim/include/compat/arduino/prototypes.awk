@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Joins sketches into one C++ source that declares its functions before the first of them.
+#
+# It looks at what stands outside of braces, without comments and strings: a head of the form
+# `type name(arguments) {` is a function's. Templates, classes' functions, and what has default arguments
+# are left alone.
+
+# The line without comments and without what is in quotes.
+function code(line,    out, c, d, quote) {
+	out = ""
+	while (line != "") {
+		if (comment) {
+			c = index(line, "*/")
+			if (!c)
+				return out
+			line = substr(line, c + 2)
+			comment = 0
+			out = out " "
+			continue
+		}
+		c = substr(line, 1, 1)
+		d = substr(line, 1, 2)
+		if (d == "//")
+			return out
+		if (d == "/*") {
+			comment = 1
+			line = substr(line, 3)
+			continue
+		}
+		if (c == "\"" || c == "'") {
+			quote = c
+			line = substr(line, 2)
+			while (line != "" && substr(line, 1, 1) != quote)
+				line = substr(line, substr(line, 1, 1) == "\\" ? 3 : 2)
+			line = substr(line, 2)
+			out = out quote quote
+			continue
+		}
+		out = out c
+		line = substr(line, 2)
+	}
+	return out
+}
+
+# What stood before a brace: is it the head of a function?
+function head_of_function(head,    name, before) {
+	gsub(/[ \t]+/, " ", head)
+	sub(/^ /, "", head)
+	sub(/ $/, "", head)
+	if (head !~ /^[A-Za-z_][A-Za-z_0-9 *&<>:,]*[ *&][A-Za-z_][A-Za-z_0-9]* ?\([^()]*(\([^()]*\)[^()]*)*\)$/)
+		return ""
+	before = head
+	sub(/\(.*/, "", before)
+	if (before ~ /::/ && before ~ /::[ ]*[A-Za-z_0-9~]+ ?$/)
+		return ""
+	if (before ~ /^(class|struct|union|enum|namespace|template|extern|typedef|using|return|else|if|for|while|switch|do)( |$)/ && before !~ /^(struct|enum|union) [A-Za-z_0-9]+ [*&]*[A-Za-z_]/)
+		return ""
+	if (head ~ /=/ || head ~ /^ISR ?\(/ || before ~ /[<,]/ && before !~ />/)
+		return ""
+	return head ";"
+}
+
+{
+	source[++lines] = $0
+	file[lines] = FILENAME
+	number[lines] = FNR
+	if (FNR == 1) {
+		comment = 0
+		head = ""
+		depth = 0
+	}
+	if (!continued && !comment && $0 ~ /^[ \t]*#/ || continued) {
+		continued = $0 ~ /\\$/
+		if (depth == 0)
+			head = ""
+		next
+	}
+	text = code($0)
+	for (i = 1; i <= length(text); i++) {
+		c = substr(text, i, 1)
+		if (c == "{") {
+			if (depth == 0) {
+				found = head_of_function(head)
+				if (found != "" && !(found in known)) {
+					known[found] = 1
+					if (!first)
+						first = begin
+					declared[++count] = found
+				}
+			}
+			depth++
+			head = ""
+			begin = 0
+		} else if (c == "}") {
+			if (depth > 0)
+				depth--
+			head = ""
+			begin = 0
+		} else if (c == ";") {
+			if (depth == 0) {
+				head = ""
+				begin = 0
+			}
+		} else if (depth == 0) {
+			if (!begin && c != " " && c != "\t")
+				begin = lines
+			head = head c
+		}
+	}
+	if (depth == 0)
+		head = head " "
+}
+
+END {
+	print "#include <Arduino.h>"
+	for (i = 1; i <= lines; i++) {
+		if (i == first) {
+			for (n = 1; n <= count; n++)
+				print declared[n]
+		}
+		if (i == 1 || i == first || file[i] != file[i - 1])
+			printf "#line %d \"%s\"\n", number[i], file[i]
+		print source[i]
+	}
+}
