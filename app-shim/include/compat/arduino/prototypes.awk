@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# Joins sketches into one C++ source that declares its functions before the first of them.
+# Joins sketches into one C++ source that declares those of its functions that are used before they are defined.
+# The declarations stand before the first function, so that they know the types above it.
 #
 # It looks at what stands outside of braces, without comments and strings: a head of the form
 # `type name(arguments) {` is a function's. Templates, classes' functions, and what has default arguments
@@ -76,15 +77,22 @@ function head_of_function(head,    name, before) {
 		next
 	}
 	text = code($0)
+	words = split(text, word, /[^A-Za-z_0-9]+/)
+	for (i = 1; i <= words; i++)
+		seen[word[i]]++
 	for (i = 1; i <= length(text); i++) {
 		c = substr(text, i, 1)
 		if (c == "{") {
 			if (depth == 0) {
 				found = head_of_function(head)
-				if (found != "" && !(found in known)) {
+				if (found != "" && !first)
+					first = begin
+				name = found
+				sub(/ ?\(.*/, "", name)
+				sub(/.*[ *&]/, "", name)
+				# Once is the definition itself.
+				if (found != "" && !(found in known) && seen[name] > 1) {
 					known[found] = 1
-					if (!first)
-						first = begin
 					declared[++count] = found
 				}
 			}

@@ -55,7 +55,9 @@ public:
 	}
 };
 
-#define SREG (app_shim_arduino_sreg())
+APP_SHIM_ARDUINO_WEAK app_shim_arduino_sreg app_shim_arduino_status;
+
+#define SREG app_shim_arduino_status
 
 /* Bits of a row of 8 pins from `first` on: levels, outputs, or directions. */
 class app_shim_arduino_port {
