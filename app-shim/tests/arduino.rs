@@ -176,6 +176,40 @@ fn text_goes_in_and_out_and_the_eeprom_keeps() {
     }
 }
 
+/// A sketch of `examples/arduino` says that, in every mode and by every compiler.
+#[track_caller]
+fn example_says(name: &str, end: &str, expected: &str) {
+    let folder = home().join("examples/arduino");
+    let events = folder.join(format!("{name}.events"));
+    for (compiler, standard) in dialects() {
+        let sketch = folder.join(format!("{name}.ino"));
+        let path = build(&compiler, standard, &sketch, &[]);
+        for mode in MODES {
+            let variables = [
+                variable(VIRTUAL),
+                ("APP_SHIM_REPLAY", events.as_os_str()),
+                variable(("APP_SHIM_ARDUINO_END", end)),
+            ];
+            assert_eq!(said(&path, mode, &variables, ""), expected, "{mode}");
+        }
+    }
+}
+
+#[test]
+fn a_sketch_decodes_pulse_widths() {
+    let expected = "waiting for thermometers\nthermometer 42: 21.5 C (27 pulses)\n\
+        thermometer 7: -3.2 C (25 pulses)\ndamaged message\nthermometer 42: 21.7 C (51 pulses)\n\
+        lost so far: 25%\n";
+    example_says("pulse_width", "4s", expected);
+}
+
+#[test]
+fn a_sketch_follows_a_quadrature_encoder() {
+    let expected = "volume 50\nvolume 58, position 232, 0 errors\nvolume 38, position 152, 0 errors\n\
+        volume 38, position 153, 0 errors\n";
+    example_says("quadrature", "1s", expected);
+}
+
 #[test]
 fn a_serial_line_can_be_two_files() {
     let [gcc, _] = compilers().try_into().unwrap();
@@ -202,7 +236,11 @@ fn what_is_wrong_in_the_environment_is_said() {
     let [gcc, _] = compilers().try_into().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let sketch = folder.path().join("nothing.ino");
-    fs::write(&sketch, "void setup() { Serial.println(1); exit(0); } void loop() {}\n").unwrap();
+    fs::write(
+        &sketch,
+        "void setup() { Serial.println(1); exit(0); } void loop() {}\n",
+    )
+    .unwrap();
     let path = build(&gcc, "gnu++11", &sketch, &[]);
     assert_eq!(said(&path, "thread", &[], ""), "1\n");
     for (name, value, why) in [
