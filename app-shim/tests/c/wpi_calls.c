@@ -148,6 +148,10 @@ static void times(void)
 	CHECK(millis() - ms == 30);
 	delayMicroseconds(200);
 	CHECK(piMicros64() - before >= 30200 && piMicros64() - before < 30220);
+	us = micros();
+	sleep(1);
+	usleep(500);
+	CHECK(micros() - us >= 1000500 && micros() - us < 1000510);
 	in(500, 6, 1);
 	us = micros();
 	while (digitalRead(6) == LOW)

@@ -113,6 +113,21 @@ static void routine(void)
 		;
 }
 
+/* Interrupts do not end it. */
+static void sleeping(void)
+{
+	unsigned long long before = app_shim_clock_ns();
+
+	edges = 0;
+	CHECK(wiringPiISR(0, INT_EDGE_BOTH, edge) == 0);
+	CHECK(piThreadCreate(world) == 0);
+	usleep(50000);
+	CHECK(app_shim_clock_ns() - before >= 50000000);
+	while (edges < EDGES)
+		usleep(1000);
+	wiringPiISRStop(0);
+}
+
 static void serial(void)
 {
 	int line = posix_openpt(O_RDWR | O_NOCTTY), fd;
@@ -146,6 +161,7 @@ int main(void)
 	flood();
 	threads();
 	routine();
+	sleeping();
 	serial();
 	/* Refused where one may not, which is no error here. */
 	(void)!piHiPri(10);

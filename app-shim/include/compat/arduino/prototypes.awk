@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# Joins sketches into one C++ source that declares those of its functions that are used before they are defined.
-# The declarations stand before the first function, so that they know the types above it.
+# Joins sketches into one C++ source that declares those of its functions that are used before they are defined,
+# each in front of what first uses it, so that it knows the types above that.
 #
 # It looks at what stands outside of braces, without comments and strings: a head of the form
-# `type name(arguments) {` is a function's. Templates, classes' functions, and what has default arguments
-# are left alone.
+# `type name(arguments)` is a function's. Templates, classes' functions, and what has default arguments are left
+# alone.
 
 # The line without comments and without what is in quotes.
 function code(line,    out, c, d, quote) {
@@ -56,9 +56,15 @@ function head_of_function(head,    name, before) {
 		return ""
 	if (before ~ /^(class|struct|union|enum|namespace|template|extern|typedef|using|return|else|if|for|while|switch|do)( |$)/ && before !~ /^(struct|enum|union) [A-Za-z_0-9]+ [*&]*[A-Za-z_]/)
 		return ""
-	if (head ~ /=/ || head ~ /^ISR ?\(/ || before ~ /[<,]/ && before !~ />/)
+	if (head ~ /^ISR ?\(/ || before ~ /[<,]/ && before !~ />/)
 		return ""
 	return head ";"
+}
+
+function name_of(head) {
+	sub(/ ?\(.*/, "", head)
+	sub(/.*[ *&]/, "", head)
+	return head
 }
 
 {
@@ -79,36 +85,33 @@ function head_of_function(head,    name, before) {
 	text = code($0)
 	words = split(text, word, /[^A-Za-z_0-9]+/)
 	for (i = 1; i <= words; i++)
-		seen[word[i]]++
+		if (!(word[i] in user))
+			user[word[i]] = begin ? begin : lines
 	for (i = 1; i <= length(text); i++) {
 		c = substr(text, i, 1)
 		if (c == "{") {
 			if (depth == 0) {
 				found = head_of_function(head)
-				if (found != "" && !first)
-					first = begin
-				name = found
-				sub(/ ?\(.*/, "", name)
-				sub(/.*[ *&]/, "", name)
-				# Once is the definition itself.
-				if (found != "" && !(found in known) && seen[name] > 1) {
-					known[found] = 1
-					declared[++count] = found
-				}
+				name = name_of(found)
+				# Where it is the first to use its name, nobody needs to be told.
+				if (found != "" && found !~ /=/ && !(name in known) && user[name] < begin)
+					declared[user[name]] = declared[user[name]] found "\n"
+				head = ""
 			}
 			depth++
-			head = ""
-			begin = 0
 		} else if (c == "}") {
 			if (depth > 0)
 				depth--
-			head = ""
-			begin = 0
-		} else if (c == ";") {
 			if (depth == 0) {
 				head = ""
 				begin = 0
 			}
+		} else if (depth == 0 && c == ";") {
+			found = head_of_function(head)
+			if (found != "")
+				known[name_of(found)] = 1
+			head = ""
+			begin = 0
 		} else if (depth == 0) {
 			if (!begin && c != " " && c != "\t")
 				begin = lines
@@ -122,11 +125,8 @@ function head_of_function(head,    name, before) {
 END {
 	print "#include <Arduino.h>"
 	for (i = 1; i <= lines; i++) {
-		if (i == first) {
-			for (n = 1; n <= count; n++)
-				print declared[n]
-		}
-		if (i == 1 || i == first || file[i] != file[i - 1])
+		printf "%s", declared[i]
+		if (i == 1 || declared[i] != "" || file[i] != file[i - 1])
 			printf "#line %d \"%s\"\n", number[i], file[i]
 		print source[i]
 	}

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <app_shim.h>
 
@@ -334,6 +335,36 @@ APP_SHIM_WPI_WEAK void app_shim_wpi_wait(uint64_t ns)
 	else
 		app_shim_delay(ns);
 	app_shim_wpi_pass(0);
+}
+
+/*
+ * The system's own calls for that end when a signal arrives, which in preempt mode
+ * each interrupt is, and know nothing of virtual time. So programs get these.
+ */
+APP_SHIM_WPI_WEAK void app_shim_wpi_sleep(uint64_t ns)
+{
+	struct timespec time;
+
+	if (app_shim_wpi.begun) {
+		app_shim_wpi_wait(ns);
+		return;
+	}
+	time.tv_sec = (time_t)(ns / 1000000000u);
+	time.tv_nsec = (long)(ns % 1000000000u);
+	while (nanosleep(&time, &time) != 0)
+		;
+}
+
+APP_SHIM_WPI_WEAK unsigned int sleep(unsigned int seconds)
+{
+	app_shim_wpi_sleep((uint64_t)seconds * 1000000000u);
+	return 0;
+}
+
+APP_SHIM_WPI_WEAK int usleep(useconds_t us)
+{
+	app_shim_wpi_sleep((uint64_t)us * 1000u);
+	return 0;
 }
 
 #ifdef __cplusplus
