@@ -46,7 +46,7 @@ fn build(compiler: &Compiler, standard: &str, sketch: &Path, more: &[&str]) -> P
             .env("APP_SHIM_LIB", library_folder().join("libapp_shim.a"))
             .arg("-o")
             .arg(&path)
-            .args(["-O1", "-Wall", "-Wextra", "-Werror"])
+            .args(["-Wall", "-Wextra", "-Werror"])
             .args(more)
             .arg(sketch),
     );
