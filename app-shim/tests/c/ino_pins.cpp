@@ -2,6 +2,9 @@
 // A sketch that tries pins, registers and time, in virtual time.
 
 #include <Arduino.h>
+#include <MsTimer2.h>
+#include <TimerOne.h>
+#include <avr/dtostrf.h>
 #include <avr/sleep.h>
 #include <util/delay.h>
 #include <wiring_private.h>
@@ -245,6 +248,37 @@ static void analog()
 	CHECK(analogRead(A2) == 5);
 }
 
+static volatile int first, second;
+static portMUX_TYPE mux = portMUX_INITIALIZER_UNLOCKED;
+
+static void timers()
+{
+	Timer1.initialize(500);
+	Timer1.attachInterrupt([] { first++; });
+	MsTimer2::set(10, [] { second++; });
+	MsTimer2::start();
+	delay(100);
+	portENTER_CRITICAL(&mux);
+	int seen = first;
+	delayMicroseconds(5000);
+	CHECK(seen == first && second == 10 && first == 200);
+	portEXIT_CRITICAL(&mux);
+	CHECK(first == 210);
+	Timer1.setPeriod(1000);
+	MsTimer2::stop();
+	delay(20);
+	CHECK(first == 230 && second == 10);
+	Timer1.stop();
+	delay(20);
+	CHECK(first == 230);
+	Timer1.restart();
+	delay(5);
+	CHECK(first == 235);
+	Timer1.detachInterrupt();
+	Timer1.pwm(TIMER1_A_PIN, 512);
+	CHECK(app_shim_arduino_get_pwm(9) == 128);
+}
+
 static volatile bool woken;
 
 static void sleeping()
@@ -283,6 +317,12 @@ static void numbers()
 	CHECK(a == 42L * 16807 % 1000 && b >= 10 && b < 20);
 	randomSeed(42);
 	CHECK(random(1000) == a && random(10, 20) == b && random(5, 5) == 5);
+	char text[40];
+	CHECK(!strcmp(itoa(-42, text, 10), "-42"));
+	CHECK(!strcmp(itoa(-1, text, 16), "ffffffff"));
+	CHECK(!strcmp(ultoa(10, text, 2), "1010"));
+	CHECK(!strcmp(dtostrf(3.14159, 7, 2, text), "   3.14"));
+	CHECK(!strcmp(strrev(strupr(strcpy(text, "abc"))), "CBA"));
 	CHECK(isDigit('7') && !isAlpha('7') && isWhitespace(' '));
 	CHECK(digitalPinToBitMask(13) == 0x20 && LED_BUILTIN == 13 && A0 == 14);
 }
@@ -298,6 +338,7 @@ void setup()
 	shifting();
 	tones();
 	analog();
+	timers();
 	sleeping();
 	numbers();
 	Serial.println("done");

@@ -20,6 +20,7 @@
 #include "avr/pgmspace.h"
 #include "binary.h"
 #include "pins_arduino.h"
+#include "stdlib_noniso.h"
 
 #ifndef F_CPU
 #define F_CPU 16000000UL
@@ -65,6 +66,21 @@
 	((x) < (low) ? (low) : ((x) > (high) ? (high) : (x)))
 
 #define _NOP() __asm__ volatile("nop")
+
+/* One processor has one lock. */
+typedef struct {
+	int32_t level;
+} portMUX_TYPE;
+
+#define portMUX_INITIALIZER_UNLOCKED                                           \
+	{                                                                      \
+		0                                                              \
+	}
+#define portENTER_CRITICAL(mux)                                                \
+	((mux)->level = app_shim_level_get(), noInterrupts())
+#define portEXIT_CRITICAL(mux) ((void)app_shim_level_set((mux)->level))
+#define portENTER_CRITICAL_ISR(mux) portENTER_CRITICAL(mux)
+#define portEXIT_CRITICAL_ISR(mux) portEXIT_CRITICAL(mux)
 
 typedef bool boolean;
 typedef uint8_t byte;
