@@ -207,7 +207,7 @@ fn a_sketch_decodes_pulse_widths() {
 fn a_sketch_follows_a_quadrature_encoder() {
     let expected = "volume 50\nvolume 58, position 232, 0 errors\nvolume 38, position 152, 0 errors\n\
         volume 38, position 153, 0 errors\n";
-    example_says("quadrature", "1s", expected);
+    example_says("quadrature", "2s", expected);
 }
 
 #[test]

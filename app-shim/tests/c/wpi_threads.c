@@ -113,6 +113,57 @@ static void routine(void)
 		;
 }
 
+static int guarded[2];
+
+static void locks_too(void)
+{
+	piLock(0);
+	guarded[0]++;
+	guarded[1]++;
+	piUnlock(0);
+	edges++;
+}
+
+static PI_THREAD(locker)
+{
+	int n;
+
+	for (n = 0; n < 2000; n++) {
+		piLock(0);
+		guarded[0]++;
+		sched_yield();
+		guarded[1]++;
+		piUnlock(0);
+	}
+	__atomic_fetch_add(&waits, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/* The program, a thread and a routine want the same key. */
+static void one_key(void)
+{
+	int n = 0;
+
+	edges = waits = 0;
+	CHECK(wiringPiISR(0, INT_EDGE_BOTH, locks_too) == 0);
+	CHECK(piThreadCreate(world) == 0 && piThreadCreate(locker) == 0);
+	while (edges < EDGES || waits == 0) {
+		piLock(1);
+		piLock(0);
+		CHECK(guarded[0] == guarded[1]);
+		guarded[0]++;
+		/* Reading the time lets nobody in. */
+		micros();
+		if (n++ % 1000 == 0)
+			delay(1);
+		guarded[1]++;
+		piUnlock(1);
+		piUnlock(0);
+	}
+	CHECK(guarded[0] == n + 2000 + EDGES && guarded[1] == guarded[0]);
+	wiringPiISRStop(0);
+}
+
 /* Interrupts do not end it. */
 static void sleeping(void)
 {
@@ -161,6 +212,7 @@ int main(void)
 	flood();
 	threads();
 	routine();
+	one_key();
 	sleeping();
 	serial();
 	/* Refused where one may not, which is no error here. */

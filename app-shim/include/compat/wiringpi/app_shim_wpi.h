@@ -305,23 +305,29 @@ APP_SHIM_WPI_WEAK int app_shim_wpi_await(int bcm, int ms)
 
 /* ---- Waiting ---------------------------------------------------------- */
 
+/* Without letting go of anything: a routine, or who has interrupts locked. */
+APP_SHIM_WPI_WEAK void app_shim_wpi_wait_here(uint64_t ns)
+{
+	struct timespec time;
+
+	if (app_shim_wpi.is_virtual || ns < 100000 ||
+	    app_shim_mode() != APP_SHIM_MODE_THREAD) {
+		app_shim_delay_busy(ns);
+		return;
+	}
+	time.tv_sec = (time_t)(ns / 1000000000u);
+	time.tv_nsec = (long)(ns % 1000000000u);
+	while (nanosleep(&time, &time) != 0)
+		;
+}
+
 APP_SHIM_WPI_WEAK void app_shim_wpi_wait(uint64_t ns)
 {
 	struct app_shim_wpi *me = &app_shim_wpi;
-	struct timespec time;
 	uint64_t now;
 
 	if (app_shim_in_isr()) {
-		/* Routines of wiringPi have threads, where they may sleep. */
-		if (me->is_virtual || ns < 100000 ||
-		    app_shim_mode() != APP_SHIM_MODE_THREAD) {
-			app_shim_delay_busy(ns);
-			return;
-		}
-		time.tv_sec = (time_t)(ns / 1000000000u);
-		time.tv_nsec = (long)(ns % 1000000000u);
-		while (nanosleep(&time, &time) != 0)
-			;
+		app_shim_wpi_wait_here(ns);
 		return;
 	}
 	app_shim_wpi_pass(0);
@@ -330,7 +336,9 @@ APP_SHIM_WPI_WEAK void app_shim_wpi_wait(uint64_t ns)
 		if (now < me->end_ns && ns > me->end_ns - now)
 			ns = me->end_ns - now;
 	}
-	if (ns < 100000 && !me->is_virtual)
+	if (app_shim_level_get() > 0)
+		app_shim_wpi_wait_here(ns);
+	else if (ns < 100000 && !me->is_virtual)
 		app_shim_delay_busy(ns);
 	else
 		app_shim_delay(ns);

@@ -6,10 +6,12 @@
 #ifndef __WIRING_PI_H__
 #define __WIRING_PI_H__
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
 #include "app_shim_wpi.h"
 
@@ -630,28 +632,39 @@ APP_SHIM_WPI_WEAK int piThreadCreate(void *(*function)(void *))
 	return error;
 }
 
-APP_SHIM_WPI_WEAK pthread_mutex_t app_shim_wpi_locks[4] = {
-	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
-	PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER
-};
+/*
+ * Keys 0 to 3. Who holds one has interrupts locked: a routine that wants it as well
+ * may be about to run on the very thread that has it.
+ */
+APP_SHIM_WPI_WEAK int app_shim_wpi_locks[4];
+APP_SHIM_WPI_WEAK __thread int app_shim_wpi_held;
+APP_SHIM_WPI_WEAK __thread int32_t app_shim_wpi_held_key;
 
-/* Keys 0 to 3. The CPU is let go of while another thread has it. */
+/* 0: free, 1: taken, 2: and somebody waits. Routines may lock, so no pthread_mutex_t. */
 APP_SHIM_WPI_WEAK void piLock(int key)
 {
-	pthread_mutex_t *lock = &app_shim_wpi_locks[key & 3];
+	int *lock = &app_shim_wpi_locks[key & 3];
+	int was = 0;
 
-	if (pthread_mutex_trylock(lock) == 0)
+	if (app_shim_wpi_held++ == 0 && app_shim_wpi.begun)
+		app_shim_wpi_held_key = app_shim_int_lock();
+	if (__atomic_compare_exchange_n(lock, &was, 1, 0, __ATOMIC_SEQ_CST,
+					__ATOMIC_SEQ_CST))
 		return;
-	if (app_shim_wpi.begun && !app_shim_in_isr())
-		app_shim_cpu_release();
-	pthread_mutex_lock(lock);
-	if (app_shim_wpi.begun && !app_shim_in_isr())
-		app_shim_cpu_acquire();
+	while (__atomic_exchange_n(lock, 2, __ATOMIC_SEQ_CST) != 0)
+		syscall(SYS_futex, lock, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
 }
 
 APP_SHIM_WPI_WEAK void piUnlock(int key)
 {
-	pthread_mutex_unlock(&app_shim_wpi_locks[key & 3]);
+	int *lock = &app_shim_wpi_locks[key & 3];
+
+	if (__atomic_exchange_n(lock, 0, __ATOMIC_SEQ_CST) == 2)
+		syscall(SYS_futex, lock, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	/* One that was not locked leaves interrupts alone. */
+	if (app_shim_wpi_held > 0 && --app_shim_wpi_held == 0 &&
+	    app_shim_wpi.begun)
+		app_shim_int_unlock(app_shim_wpi_held_key);
 }
 
 /*
