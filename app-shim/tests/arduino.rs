@@ -77,7 +77,8 @@ fn said(path: &Path, mode: &str, variables: &[(&str, &OsStr)], input: &str) -> S
     let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
     assert!(
         output.status.success(),
-        "{path:?} {mode} {variables:?}: {}\n{text}{}",
+        "{} {mode} {variables:?}: {}\n{text}{}",
+        path.display(),
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );

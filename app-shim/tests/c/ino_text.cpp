@@ -191,7 +191,7 @@ static void edge()
 // Another thread moves a pin while the sketch allocates and prints.
 static void flood()
 {
-	const long all = 40000;
+	const long all = 20000;
 	pinMode(12, INPUT);
 	attachInterrupt(digitalPinToInterrupt(12), edge, CHANGE);
 	std::thread world([] {

@@ -19,7 +19,7 @@
 		}                                                              \
 	} while (0)
 
-enum { EDGES = 40000, WAITS = 20 };
+enum { EDGES = 15000, WAITS = 20 };
 
 static volatile int edges, waits, shared;
 
