@@ -95,10 +95,12 @@ static void pins(void)
 	/* There, this is not a pull-up. */
 	digitalWrite(5, HIGH);
 	CHECK(digitalRead(5) == LOW && heard_since(""));
+	/* But it is the level that the output begins with. */
 	pinMode(5, OUTPUT);
-	CHECK(getAlt(5) == 1);
+	CHECK(getAlt(5) == 1 && heard_since("5+"));
+	digitalWrite(5, 0);
 	digitalWrite(5, 7);
-	CHECK(digitalRead(5) == HIGH && heard_since("5+"));
+	CHECK(digitalRead(5) == HIGH && heard_since("5-5+"));
 	pinMode(5, INPUT);
 	CHECK(getAlt(5) == 0 && digitalRead(99) == LOW);
 	app_shim_pin_raise(17, 1, 0);

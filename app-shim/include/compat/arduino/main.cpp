@@ -39,7 +39,8 @@ int app_shim_arduino_open_pty()
 // What an Uno takes for a loop() that does next to nothing.
 static const uint64_t LOOP_NS = 5000;
 
-int main()
+// A sketch may have its own, which calls init().
+__attribute__((__weak__)) int main()
 {
 	app_shim_arduino_begin();
 	if (replay_start != NULL)

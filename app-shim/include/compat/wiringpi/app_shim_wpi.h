@@ -51,6 +51,8 @@ struct app_shim_wpi_pin {
 	app_shim_id event;
 	volatile long long last_us;
 	volatile int last_edge;
+	/* The level that it has as an output, now or later. */
+	int latch;
 	int pwm, mode;
 };
 
@@ -187,6 +189,15 @@ APP_SHIM_WPI_WEAK int app_shim_wpi_bcm(int pin)
 		fputs(early, stderr);
 		return -1;
 	}
+}
+
+/* An output shows it at once, an input when it becomes one. */
+APP_SHIM_WPI_WEAK void app_shim_wpi_put(int bcm, int level)
+{
+	app_shim_wpi.pin[bcm].latch = level;
+	/* There, writing to an input does not touch its resistors. */
+	if (app_shim_pin_get_mode((uint32_t)bcm) == APP_SHIM_PIN_OUTPUT)
+		app_shim_pin_write((uint32_t)bcm, (uint32_t)level);
 }
 
 /* ---- Interrupts ------------------------------------------------------- */

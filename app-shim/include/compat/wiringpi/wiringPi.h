@@ -264,10 +264,8 @@ APP_SHIM_WPI_WEAK void digitalWrite(int pin, int value)
 	}
 	bcm = app_shim_wpi_bcm(pin);
 	app_shim_wpi_pass(0);
-	/* There, writing to an input does not touch its resistors. */
-	if (bcm >= 0 &&
-	    app_shim_pin_get_mode((uint32_t)bcm) == APP_SHIM_PIN_OUTPUT)
-		app_shim_pin_write((uint32_t)bcm, value != LOW);
+	if (bcm >= 0)
+		app_shim_wpi_put(bcm, value != LOW);
 }
 
 APP_SHIM_WPI_WEAK int digitalRead(int pin)
@@ -302,9 +300,13 @@ APP_SHIM_WPI_WEAK void pinMode(int pin, int mode)
 		return;
 	app_shim_wpi.pin[bcm].mode = mode;
 	now = app_shim_pin_get_mode((uint32_t)bcm);
-	if (mode != INPUT && mode != PM_OFF)
+	if (mode != INPUT && mode != PM_OFF) {
 		app_shim_pin_mode((uint32_t)bcm, APP_SHIM_PIN_OUTPUT);
-	else if (now == APP_SHIM_PIN_OUTPUT)
+		if (app_shim_pin_read((uint32_t)bcm) !=
+		    app_shim_wpi.pin[bcm].latch)
+			app_shim_pin_write((uint32_t)bcm,
+					   (uint32_t)app_shim_wpi.pin[bcm].latch);
+	} else if (now == APP_SHIM_PIN_OUTPUT)
 		app_shim_pin_mode((uint32_t)bcm, APP_SHIM_PIN_INPUT);
 }
 
@@ -373,8 +375,7 @@ APP_SHIM_WPI_WEAK void digitalWriteByte(int value)
 
 	app_shim_wpi_pass(0);
 	for (n = 0; n < 8; n++)
-		app_shim_pin_write((uint32_t)app_shim_wpi_of_wiring(n),
-				   (uint32_t)value >> n & 1);
+		app_shim_wpi_put(app_shim_wpi_of_wiring(n), value >> n & 1);
 }
 
 APP_SHIM_WPI_WEAK unsigned int digitalReadByte(void)
@@ -392,11 +393,11 @@ APP_SHIM_WPI_WEAK unsigned int digitalReadByte(void)
 /* BCM 20 to 27. */
 APP_SHIM_WPI_WEAK void digitalWriteByte2(int value)
 {
-	uint32_t n;
+	int n;
 
 	app_shim_wpi_pass(0);
 	for (n = 0; n < 8; n++)
-		app_shim_pin_write(20 + n, (uint32_t)value >> n & 1);
+		app_shim_wpi_put(20 + n, value >> n & 1);
 }
 
 APP_SHIM_WPI_WEAK unsigned int digitalReadByte2(void)
