@@ -118,7 +118,8 @@ static void printing()
 
 static void reading()
 {
-	CHECK(Serial.available() > 0);
+	while (Serial.available() == 0)
+		;
 	CHECK(Serial.peek() == 'g');
 	CHECK(Serial.read() == 'g' && Serial.read() == 'o');
 	CHECK(Serial.parseInt() == -17);
