@@ -294,6 +294,17 @@ static void sleeping()
 		sleep_mode();
 	while (!woken);
 	CHECK(millis() - ms == 5);
+	// What comes just before it wakes it as well.
+	app_shim_pin_raise(3, 0, 0);
+	noInterrupts();
+	woken = false;
+	app_shim_pin_raise(3, 1, 0);
+	sleep_enable();
+	interrupts();
+	CHECK(woken);
+	sleep_cpu();
+	sleep_disable();
+	CHECK(millis() - ms == 5);
 	detachInterrupt(1);
 }
 
