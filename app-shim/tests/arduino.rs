@@ -110,12 +110,10 @@ fn every_header_compiles_alone() {
         }
     }
     assert!(headers.len() > 15, "{headers:?}");
-    for compiler in compilers() {
-        for (command, language, standard) in [
-            (&compiler.c, "c", "gnu11"),
-            (&compiler.cxx, "c++", "gnu++11"),
-            (&compiler.cxx, "c++", "gnu++17"),
-        ] {
+    for (compiler, standard) in dialects() {
+        for (command, language, standard) in
+            [(&compiler.c, "c", "c11"), (&compiler.cxx, "c++", standard)]
+        {
             for header in &headers {
                 succeeds(
                     Command::new(command)

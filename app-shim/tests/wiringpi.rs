@@ -81,7 +81,7 @@ fn every_header_compiles_alone() {
     for compiler in compilers() {
         for (command, language, standard) in [
             (&compiler.c, "c", "gnu89"),
-            (&compiler.c, "c", "gnu11"),
+            (&compiler.c, "c", "c11"),
             (&compiler.cxx, "c++", "gnu++98"),
             (&compiler.cxx, "c++", "gnu++17"),
         ] {

@@ -154,6 +154,9 @@ public:
 	/* Writes are kept at once; this has them on the disk. */
 	bool commit()
 	{
+		const char *name = getenv("APP_SHIM_ARDUINO_EEPROM");
+		if (name == NULL || *name == '\0')
+			return true;
 		return msync(app_shim_eeprom_cell(0), APP_SHIM_EEPROM_MOST,
 			     MS_SYNC) == 0;
 	}

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef E2END
@@ -28,45 +27,50 @@ extern "C" {
 
 __attribute__((__weak__)) uint8_t *app_shim_eeprom_memory;
 
+__attribute__((__weak__)) void app_shim_eeprom_fail(const char *name)
+{
+	perror(name);
+	exit(2);
+}
+
+/* A new file, or the rest of a short one, is filled. */
+__attribute__((__weak__)) uint8_t *app_shim_eeprom_map(const char *name)
+{
+	int fd = open(name, O_RDWR | O_CREAT, 0666);
+	off_t length = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	uint8_t blank[512];
+	void *memory;
+
+	if (length < 0)
+		app_shim_eeprom_fail(name);
+	memset(blank, 0xff, sizeof(blank));
+	while (length < APP_SHIM_EEPROM_MOST) {
+		size_t n = sizeof(blank) - (size_t)length % sizeof(blank);
+		ssize_t done = write(fd, blank, n);
+
+		if (done <= 0)
+			app_shim_eeprom_fail(name);
+		length += done;
+	}
+	memory = mmap(NULL, APP_SHIM_EEPROM_MOST, PROT_READ | PROT_WRITE,
+		      MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED)
+		app_shim_eeprom_fail(name);
+	close(fd);
+	return (uint8_t *)memory;
+}
+
 __attribute__((__weak__)) void app_shim_eeprom_open(void)
 {
+	static uint8_t forgotten[APP_SHIM_EEPROM_MOST];
 	const char *name = getenv("APP_SHIM_ARDUINO_EEPROM");
-	void *memory;
-	struct stat was;
-	uint8_t blank[512];
-	off_t length;
-	int fd = -1, flags = MAP_PRIVATE | MAP_ANONYMOUS;
 
 	if (name != NULL && *name != '\0') {
-		fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-		memset(blank, 0xff, sizeof(blank));
-		if (fd < 0 || fstat(fd, &was) != 0) {
-			perror(name);
-			exit(2);
-		}
-		for (length = was.st_size; length < APP_SHIM_EEPROM_MOST;) {
-			size_t n = sizeof(blank) - (size_t)length % sizeof(blank);
-			ssize_t done = pwrite(fd, blank, n, length);
-
-			if (done <= 0) {
-				perror(name);
-				exit(2);
-			}
-			length += done;
-		}
-		flags = MAP_SHARED;
+		app_shim_eeprom_memory = app_shim_eeprom_map(name);
+		return;
 	}
-	memory = mmap(NULL, APP_SHIM_EEPROM_MOST, PROT_READ | PROT_WRITE, flags,
-		      fd, 0);
-	if (memory == MAP_FAILED) {
-		perror("EEPROM");
-		exit(2);
-	}
-	if (fd < 0)
-		memset(memory, 0xff, APP_SHIM_EEPROM_MOST);
-	else
-		close(fd);
-	app_shim_eeprom_memory = (uint8_t *)memory;
+	memset(forgotten, 0xff, sizeof(forgotten));
+	app_shim_eeprom_memory = forgotten;
 }
 
 __attribute__((__weak__)) uint8_t *app_shim_eeprom_cell(size_t address)

@@ -10,11 +10,11 @@
 #ifndef APP_SHIM_WPI_H
 #define APP_SHIM_WPI_H
 
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <app_shim.h>
@@ -316,20 +316,27 @@ APP_SHIM_WPI_WEAK int app_shim_wpi_await(int bcm, int ms)
 
 /* ---- Waiting ---------------------------------------------------------- */
 
+/* Waits on the system's clock, however many signals arrive. */
+APP_SHIM_WPI_WEAK void app_shim_wpi_wait_out(uint64_t ns)
+{
+	uint64_t until = app_shim_clock_ns() + ns, now;
+
+	while ((now = app_shim_clock_ns()) < until) {
+		if (until - now >= 2000000)
+			poll(NULL, 0, (int)((until - now) / 1000000u % 1000000u));
+		else
+			app_shim_delay_busy(until - now);
+	}
+}
+
 /* Without letting go of anything: a routine, or who has interrupts locked. */
 APP_SHIM_WPI_WEAK void app_shim_wpi_wait_here(uint64_t ns)
 {
-	struct timespec time;
-
-	if (app_shim_wpi.is_virtual || ns < 100000 ||
-	    app_shim_mode() != APP_SHIM_MODE_THREAD) {
+	/* Where a routine has interrupted the program, that goes on standing still. */
+	if (app_shim_wpi.is_virtual || app_shim_mode() != APP_SHIM_MODE_THREAD)
 		app_shim_delay_busy(ns);
-		return;
-	}
-	time.tv_sec = (time_t)(ns / 1000000000u);
-	time.tv_nsec = (long)(ns % 1000000000u);
-	while (nanosleep(&time, &time) != 0)
-		;
+	else
+		app_shim_wpi_wait_out(ns);
 }
 
 APP_SHIM_WPI_WEAK void app_shim_wpi_wait(uint64_t ns)
@@ -362,16 +369,10 @@ APP_SHIM_WPI_WEAK void app_shim_wpi_wait(uint64_t ns)
  */
 APP_SHIM_WPI_WEAK void app_shim_wpi_sleep(uint64_t ns)
 {
-	struct timespec time;
-
-	if (app_shim_wpi.begun) {
+	if (app_shim_wpi.begun)
 		app_shim_wpi_wait(ns);
-		return;
-	}
-	time.tv_sec = (time_t)(ns / 1000000000u);
-	time.tv_nsec = (long)(ns % 1000000000u);
-	while (nanosleep(&time, &time) != 0)
-		;
+	else
+		app_shim_wpi_wait_out(ns);
 }
 
 APP_SHIM_WPI_WEAK unsigned int sleep(unsigned int seconds)
@@ -380,7 +381,7 @@ APP_SHIM_WPI_WEAK unsigned int sleep(unsigned int seconds)
 	return 0;
 }
 
-APP_SHIM_WPI_WEAK int usleep(useconds_t us)
+APP_SHIM_WPI_WEAK int usleep(unsigned int us)
 {
 	app_shim_wpi_sleep((uint64_t)us * 1000u);
 	return 0;

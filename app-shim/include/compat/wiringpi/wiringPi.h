@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "app_shim_wpi.h"
 
@@ -92,6 +93,9 @@ enum WPIPinType { WPI_PIN_BCM = 1, WPI_PIN_WPI, WPI_PIN_PHYS };
 
 #ifdef __cplusplus
 extern "C" {
+#else
+/* Where a strict dialect keeps unistd.h from declaring it. */
+long syscall(long number, ...);
 #endif
 
 /* Pins of other chips, which programs may add. */

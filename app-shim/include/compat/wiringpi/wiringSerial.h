@@ -29,8 +29,10 @@ APP_SHIM_WPI_SERIAL speed_t app_shim_wpi_speed(int baud)
 		{ 300, B300 },	     { 600, B600 },	  { 1200, B1200 },
 		{ 1800, B1800 },     { 2400, B2400 },	  { 4800, B4800 },
 		{ 9600, B9600 },     { 19200, B19200 },	  { 38400, B38400 },
+#ifdef B57600
 		{ 57600, B57600 },   { 115200, B115200 }, { 230400, B230400 },
 		{ 460800, B460800 }, { 921600, B921600 },
+#endif
 	};
 	size_t n;
 
@@ -49,9 +51,10 @@ APP_SHIM_WPI_SERIAL int serialOpen(const char *device, const int baud)
 
 	if (speed == B0)
 		return -2;
-	fd = open(device, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	fd = open(device, O_RDWR | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return -1;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	fcntl(fd, F_SETFL, O_RDWR);
 	if (tcgetattr(fd, &options) == 0) {
 		options.c_iflag = 0;
