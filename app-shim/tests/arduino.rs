@@ -120,8 +120,6 @@ fn every_header_compiles_alone() {
                         .args(["-x", language, &format!("-std={standard}")])
                         .args(["-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I"])
                         .arg(include())
-                        .arg("-I")
-                        .arg(home().join("include"))
                         .arg("-include")
                         .arg(header)
                         .arg("/dev/null"),

@@ -54,8 +54,6 @@ fn build(compiler: &Compiler, standard: &str, source: &Path) -> PathBuf {
             .arg(format!("-std={standard}"))
             .args(["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-I"])
             .arg(include())
-            .arg("-I")
-            .arg(home().join("include"))
             .arg(source)
             .arg(&replay)
             .arg("-o")
@@ -91,8 +89,6 @@ fn every_header_compiles_alone() {
                         .args(["-x", language, &format!("-std={standard}")])
                         .args(["-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I"])
                         .arg(include())
-                        .arg("-I")
-                        .arg(home().join("include"))
                         .arg("-include")
                         .arg(header)
                         .arg("/dev/null"),

@@ -28,7 +28,7 @@
 #include <string.h>
 #include <time.h>
 
-#include <app_shim.h>
+#include "../../app_shim.h"
 
 #define APP_SHIM_ARDUINO_WEAK __attribute__((__weak__))
 

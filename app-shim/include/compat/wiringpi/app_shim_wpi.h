@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <app_shim.h>
+#include "../../app_shim.h"
 
 #define APP_SHIM_WPI_WEAK __attribute__((__weak__))
 
