@@ -177,6 +177,9 @@ static void pulses()
 	feed(two + 1, 4);
 	CHECK(pulseIn(31, HIGH) == 1234 && own == 1);
 	detachInterrupt(digitalPinToInterrupt(31));
+	feed(two + 1, 4);
+	CHECK(pulseIn(31, HIGH) == 1234 && own == 1);
+	CHECK(app_shim_pin_detach(31) == APP_SHIM_NOT_CONNECTED);
 }
 
 // Bits by their lengths, with interrupts off, as drivers of sensors read them.

@@ -424,8 +424,16 @@ APP_SHIM_ARDUINO_WEAK void attachInterruptParam(uint8_t interrupt,
 
 APP_SHIM_ARDUINO_WEAK void detachInterrupt(uint8_t interrupt)
 {
+	uint32_t pin = APP_SHIM_ARDUINO_INTERRUPT(interrupt);
+	int32_t key;
+
 	app_shim_arduino_pass(0);
-	app_shim_pin_detach(APP_SHIM_ARDUINO_INTERRUPT(interrupt));
+	if (pin >= APP_SHIM_ARDUINO_PINS)
+		return;
+	key = app_shim_int_lock();
+	app_shim_pin_detach(pin);
+	memset(&app_shim_arduino.isr[pin], 0, sizeof(app_shim_arduino.isr[pin]));
+	app_shim_int_unlock(key);
 }
 
 /* ---- Pins ------------------------------------------------------------- */
