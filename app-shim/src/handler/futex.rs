@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! Waiting for a word to change, as the kernel offers it (`futex(2)`). Any context.
+//!
+//! `errno` is the program's: it is put back at once, since others may look at that of a task that waits.
 
 use std::ptr;
 use std::sync::atomic::AtomicU32;
+
+use super::signal::{errno, set_errno};
 
 /// Waits while `word` is `expected`, at most until `deadline` (nanoseconds of `CLOCK_MONOTONIC`).
 ///
@@ -14,6 +18,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, deadline: Option<u64>) -> bo
         tv_nsec: (ns % 1_000_000_000) as libc::c_long,
     });
     let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let before = errno();
     // SAFETY: the word and the limit live across the call, which writes neither.
     let done = unsafe {
         libc::syscall(
@@ -26,7 +31,9 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, deadline: Option<u64>) -> bo
             libc::FUTEX_BITSET_MATCH_ANY,
         )
     };
-    done == 0 || super::signal::errno() != libc::ETIMEDOUT
+    let after = errno();
+    set_errno(before);
+    done == 0 || after != libc::ETIMEDOUT
 }
 
 /// Wakes so many who wait for `word`.
@@ -44,6 +51,7 @@ pub(crate) fn wake(word: &AtomicU32, how_many: i32) {
 
 /// Takes a priority-inheriting lock that the calling thread found taken; false where it has it already.
 pub(crate) fn lock_pi(word: &AtomicU32) -> bool {
+    let before = errno();
     loop {
         // SAFETY: the word lives across the call; the kernel changes it as the protocol says.
         let done = unsafe {
@@ -55,10 +63,12 @@ pub(crate) fn lock_pi(word: &AtomicU32) -> bool {
                 ptr::null::<libc::timespec>(),
             )
         };
+        let after = errno();
+        set_errno(before);
         if done == 0 {
             return true;
         }
-        if super::signal::errno() == libc::EDEADLK {
+        if after == libc::EDEADLK {
             return false;
         }
         // EINTR and EAGAIN (the owner is exiting) are tried again, as futex(2) says.
