@@ -2,6 +2,8 @@
 /*
  * main() for programs that have none, which the linker takes from the library then.
  *
+ * Sketches for Arduino have setup() and loop().
+ *
  * Programs for VxWorks start in usrAppInit(); this ends when all tasks that they have
  * spawned have ended, and never where they spawn none. With -no-pie all pointers to
  * static data and what malloc() gives fit into an int, which older programs take
@@ -17,7 +19,18 @@
 #include "logLib.h"
 #include "taskLib.h"
 
-extern void usrAppInit(void) __attribute__((__weak__));
+#include "replay.h"
+
+#define WEAK __attribute__((__weak__))
+
+extern void usrAppInit(void) WEAK;
+
+extern void setup(void) WEAK;
+extern void loop(void) WEAK;
+/* In Arduino.h. */
+extern void app_shim_arduino_start(void (*replay)(uint32_t, uint32_t,
+						  uint32_t)) WEAK;
+extern void app_shim_arduino_turn(void) WEAK;
 
 static int any_task_lives(void)
 {
@@ -59,6 +72,15 @@ int main(void)
 {
 	if (usrAppInit)
 		return vx_main();
-	fputs("app-shim: the program has neither main() nor usrAppInit()\n", stderr);
+	if (setup && loop && app_shim_arduino_start && app_shim_arduino_turn) {
+		app_shim_arduino_start(replay_start);
+		setup();
+		for (;;) {
+			loop();
+			app_shim_arduino_turn();
+		}
+	}
+	fputs("app-shim: the program has no main(), usrAppInit() or setup() and loop()\n",
+	      stderr);
 	return 127;
 }

@@ -40,23 +40,13 @@ fn build(compiler: &Compiler, standard: &str, source: &Path) -> PathBuf {
     fs::create_dir_all(&folder).unwrap();
     let name = source.file_name().unwrap().to_str().unwrap();
     let path = folder.join(name.replace('.', "-"));
-    let replay = path.with_extension("replay.o");
-    succeeds(
-        Command::new(&compiler.c)
-            .args(["-std=gnu11", "-O1", "-c", "-I"])
-            .arg(home().join("include"))
-            .arg(home().join("models/replay.c"))
-            .arg("-o")
-            .arg(&replay),
-    );
     succeeds(
         Command::new(if cxx { &compiler.cxx } else { &compiler.c })
             .arg(format!("-std={standard}"))
             .args(["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-I"])
             .arg(include())
             .arg(source)
-            .arg(&replay)
-            .arg("-o")
+            .args(["-Wl,-u,replay_start", "-o"])
             .arg(&path)
             .arg(library_folder().join("libapp_shim.a"))
             .args(["-lpthread", "-ldl", "-lm"]),

@@ -161,6 +161,33 @@ inline long map(long x, long from_low, long from_high, long low, long high)
 	return (x - from_low) * (high - low) / (from_high - from_low) + low;
 }
 
+void serialEvent() __attribute__((__weak__));
+void serialEvent1() __attribute__((__weak__));
+void serialEvent2() __attribute__((__weak__));
+void serialEvent3() __attribute__((__weak__));
+
+/* For main(): starts, with what feeds the sketch the events that APP_SHIM_REPLAY names. */
+extern "C" APP_SHIM_ARDUINO_WEAK void
+app_shim_arduino_start(void (*replay)(uint32_t, uint32_t, uint32_t))
+{
+	app_shim_arduino_begin();
+	replay(APP_SHIM_PRIORITY_MAX, APP_SHIM_ARDUINO_SERIAL_VECTOR, 0);
+}
+
+/* For main(): after each loop(), for which an Uno takes that long if it does nothing. */
+extern "C" APP_SHIM_ARDUINO_WEAK void app_shim_arduino_turn(void)
+{
+	app_shim_arduino_pass(5000);
+	if (serialEvent != NULL && Serial.available() > 0)
+		serialEvent();
+	if (serialEvent1 != NULL && Serial1.available() > 0)
+		serialEvent1();
+	if (serialEvent2 != NULL && Serial2.available() > 0)
+		serialEvent2();
+	if (serialEvent3 != NULL && Serial3.available() > 0)
+		serialEvent3();
+}
+
 inline unsigned long pulseIn(uint8_t pin, uint8_t state)
 {
 	return pulseIn(pin, state, 1000000ul);

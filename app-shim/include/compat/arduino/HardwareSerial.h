@@ -38,8 +38,8 @@
 #define SERIAL_8O1 0x36
 #define SERIAL_8O2 0x3E
 
-/* In main.cpp: names of the header for that are those of binary numbers here. */
-int app_shim_arduino_open_pty();
+/* In the library: names of the header for that are those of binary numbers here. */
+extern "C" int app_shim_pty(void);
 
 class HardwareSerial : public Stream {
 public:
@@ -191,7 +191,11 @@ private:
 		} else if (strcmp(what, "out") == 0) {
 			out = 1;
 		} else if (strcmp(what, "pty") == 0) {
-			in = out = app_shim_arduino_open_pty();
+			in = out = app_shim_pty();
+			if (in < 0) {
+				perror("pseudo-terminal");
+				exit(2);
+			}
 		} else if (strncmp(what, "fd:", 3) == 0) {
 			in = out = atoi(what + 3);
 		} else if (strncmp(what, "file:", 5) == 0) {

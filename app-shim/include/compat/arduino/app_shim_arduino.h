@@ -4,8 +4,8 @@
  * app_shim.h.
  *
  * Functions are weak definitions, so every source may include this and nothing
- * but the library has to be linked; main.cpp has the main() that calls setup()
- * and loop().
+ * but the library has to be linked, which has a main() that calls setup() and
+ * loop().
  *
  * The controller's pins are the board's. A pin's interrupt is the vector of its
  * number; other vectors: see below. All routines start with everything masked,

@@ -71,7 +71,7 @@ struct app_shim_wpi {
 
 APP_SHIM_WPI_WEAK struct app_shim_wpi app_shim_wpi;
 
-/* From models/replay.c, where that is linked. */
+/* In the library; a program gets it with -Wl,-u,replay_start. */
 void replay_start(uint32_t priority, uint32_t serial_vector,
 		  uint32_t key_vector) __attribute__((__weak__));
 
