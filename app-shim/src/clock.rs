@@ -42,6 +42,8 @@ pub(crate) struct Now {
     virtual_now: AtomicU64,
     /// Clamped: no reading is below this.
     least: AtomicU64,
+    /// Nothing expires before. Written with the kernel's lock held.
+    due: AtomicU64,
 }
 
 impl Now {
@@ -49,7 +51,13 @@ impl Now {
         Self {
             virtual_now: AtomicU64::new(epoch),
             least: AtomicU64::new(0),
+            due: AtomicU64::new(u64::MAX),
         }
+    }
+
+    /// Something was set that expires then.
+    pub(crate) fn will_expire(&self, due: u64) {
+        self.due.fetch_min(due, Ordering::SeqCst);
     }
 
     pub(crate) fn virtual_now(&self) -> u64 {
@@ -193,6 +201,16 @@ impl Kernel {
         }
     }
 
+    /// The same by the system's clock; tells when something expires next.
+    fn expire_now(&mut self, core: &Core, time: u64) -> Option<u64> {
+        self.expire(time);
+        let due = self.next_due();
+        core.now
+            .due
+            .store(due.unwrap_or(u64::MAX), Ordering::SeqCst);
+        due
+    }
+
     fn next_due(&self) -> Option<u64> {
         let timer = self.clocks.next().map(|next| next.0);
         let watchdog = self.next_watchdog().map(|next| next.0);
@@ -211,8 +229,7 @@ impl Core {
             let mut due = None;
             if self.config.time != Time::Virtual {
                 let mut kernel = self.enter();
-                kernel.expire(now);
-                due = kernel.next_due();
+                due = kernel.expire_now(self, now);
             }
             // What is due and has found no room is tried again a little later.
             let mut due = due.map(|due| due.max(now + 100_000));
@@ -264,7 +281,14 @@ impl Core {
                 _ => time,
             };
         }
-        // So that the main program does not see a time after which something is served with an earlier one.
+        // So that the main program does not see a time after which something is served with an earlier one: what is
+        // due is there, even if the clock's thread has not got round to it.
+        if self.config.time != Time::Virtual {
+            let now = thread::monotonic();
+            if self.now.due.load(Ordering::SeqCst) <= now {
+                self.enter().expire_now(self, now);
+            }
+        }
         self.serve_visible();
         match self.config.time {
             Time::Real => thread::monotonic(),
@@ -376,6 +400,7 @@ impl Core {
             count: 0,
         };
         kernel.clocks.set(vector, Some(timer));
+        self.now.will_expire(timer.next);
         drop(kernel);
         self.ring_clock();
     }

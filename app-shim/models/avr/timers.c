@@ -181,10 +181,12 @@ static uint64_t next_time(const struct timer *t, const struct shape *s,
 }
 
 static void arm(const struct timer *t, const struct shape *s, int what,
-		uint64_t from, uint64_t now)
+		uint64_t from)
 {
 	unsigned vector = t->vector[what];
 	uint64_t due = avr_enabled(vector) ? next_time(t, s, what, from) : 0;
+	/* In a routine this is when its event was due. */
+	uint64_t now = app_shim_now_ns();
 
 	if (due)
 		app_shim_timer_set(vector, due > now ? due - now : 0, 0);
@@ -235,6 +237,35 @@ void avr_timers_read(unsigned a)
 	}
 }
 
+uint64_t avr_timers_limit(uint64_t now)
+{
+	uint64_t limit = now;
+	int i, what;
+
+	for (i = 0; i < 3; i++) {
+		const struct timer *t = &timers[i];
+		struct shape s = shape_of(t);
+
+		for (what = 0; what < 3; what++) {
+			uint64_t due, early;
+
+			if (!avr_enabled(t->vector[what]))
+				continue;
+			due = next_time(t, &s, what,
+					t->cleared[what] > t->since ?
+						t->cleared[what] : t->since);
+			if (!due || due >= limit)
+				continue;
+			due = next_time(t, &s, what, due);
+			/* Not the last count before it either, which may be it. */
+			early = ns_of(&s, 2);
+			if (due && due - early < limit)
+				limit = due - early;
+		}
+	}
+	return limit;
+}
+
 unsigned avr_timer1_count(uint64_t time_ns)
 {
 	struct shape s = shape_of(&timers[1]);
@@ -259,7 +290,7 @@ void avr_timers_write(unsigned a, uint8_t before)
 				t->cleared[what] = now;
 				app_shim_clear_pending(t->vector[what], NULL);
 				s = shape_of(t);
-				arm(t, &s, what, now, now);
+				arm(t, &s, what, now);
 			}
 		R(a) = (uint8_t)(before & 0x20 & ~after);
 		return;
@@ -273,7 +304,7 @@ void avr_timers_write(unsigned a, uint8_t before)
 			if (!(before & bit) && (after & bit))
 				arm(t, &s, what,
 				    t->cleared[what] > t->since ?
-					    t->cleared[what] : t->since, now);
+					    t->cleared[what] : t->since);
 			else if ((before & bit) && !(after & bit))
 				app_shim_timer_cancel(t->vector[what]);
 		}
@@ -307,7 +338,7 @@ void avr_timers_write(unsigned a, uint8_t before)
 		t->position %= s.period;
 	for (what = 0; what < 3; what++) {
 		t->cleared[what] = now;
-		arm(t, &s, what, now, now);
+		arm(t, &s, what, now);
 	}
 }
 
@@ -325,7 +356,6 @@ void avr_timers_serve(unsigned vector, uint64_t time_ns)
 			if (timers[i].vector[what] == vector) {
 				timers[i].cleared[what] = time_ns;
 				s = shape_of(&timers[i]);
-				/* now, in a routine, is when it was due. */
-				arm(&timers[i], &s, what, time_ns, time_ns);
+				arm(&timers[i], &s, what, time_ns);
 			}
 }
