@@ -93,6 +93,8 @@ void nosound(void);
 #endif
 
 extern unsigned char _osmajor, _osminor;
+extern int _argc;
+extern char **_argv;
 #define _version (_osmajor | _osminor << 8)
 
 #define geninterrupt(number) app_shim_dos_int(number)
