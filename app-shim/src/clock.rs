@@ -401,6 +401,13 @@ impl Core {
         };
         kernel.clocks.set(vector, Some(timer));
         self.now.will_expire(timer.next);
+        if self.config.time != Time::Virtual && self.in_isr() {
+            // A routine that is late may set what is due already: it comes in the order in which it was due.
+            let now = thread::monotonic();
+            if timer.next <= now {
+                kernel.expire_now(self, now);
+            }
+        }
         drop(kernel);
         self.ring_clock();
     }

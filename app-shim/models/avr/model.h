@@ -18,7 +18,7 @@
 enum { CLI = APP_SHIM_PRIORITY_MAX - 1, HARDWARE = APP_SHIM_PRIORITY_MAX };
 enum {
 	INT0 = 1, PCINT0 = 3, WDT = 6, TIMER2_COMPA = 7, TIMER1_CAPT = 10,
-	TIMER1_COMPA = 11, TIMER0_COMPA = 14, SPI_STC = 17, USART_RX = 18,
+	TIMER1_COMPA = 11, TIMER0_COMPA = 14, TIMER0_OVF = 16, SPI_STC = 17, USART_RX = 18,
 	USART_UDRE = 19, USART_TX = 20, ADC_DONE = 21, EE_READY = 22, TWI = 24,
 	VECTORS = 26,
 	/* Outside of the CPU: those of the same number, and a timeout. */
@@ -72,6 +72,8 @@ void avr_timers_write(unsigned a, uint8_t before);
 void avr_timers_serve(unsigned vector, uint64_t time_ns);
 /* The time that a program may see which cannot be interrupted: at most `now`. */
 uint64_t avr_timers_limit(uint64_t now);
+/* In a timer's routine: from its event to the next one of the same kind. */
+uint64_t avr_timers_gap(unsigned vector);
 /* Timer 1's count at that time. */
 unsigned avr_timer1_count(uint64_t time_ns);
 void avr_usart_start(void);

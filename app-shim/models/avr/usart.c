@@ -113,6 +113,7 @@ void avr_usart_write(unsigned a, uint8_t before)
 			line_taken(&line, head - tail);
 			tail = head;
 		}
+		look(avr_now());
 		for (v = USART_RX; v <= USART_TX; v++)
 			if (avr_enabled(v) && avr_usart_wants(v))
 				avr_request(v, 0);
@@ -134,10 +135,11 @@ static void out(void *argument)
 	app_shim_event event = { .size = sizeof(event) };
 
 	(void)argument;
-	if (app_shim_current(&event) != APP_SHIM_OK)
+	/* Who polls sees it when he looks, by the time that he sees. */
+	if (!avr_enabled(USART_TX) || app_shim_current(&event) != APP_SHIM_OK)
 		return;
 	look(event.time_ns);
-	if (sent && avr_enabled(USART_TX))
+	if (sent)
 		avr_request(USART_TX, event.time_ns);
 }
 
