@@ -10,8 +10,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 
-use common::{compilers, home};
-use facade::{Facade, legacy, refused, said};
+use common::{LIMIT, compilers, home, program, run};
+use facade::{Facade, legacy, said};
 
 const AVR: Facade = Facade {
     name: "avr",
@@ -47,7 +47,7 @@ fn clocks_flags_and_one_shot_timers_agree() {
 #[test]
 fn thread_mode_is_refused() {
     let path = AVR.build(&compilers()[0], &home().join("tests/c/avr_clock.c"), "-O2");
-    let output = refused(&path, &[variable(("APP_SHIM_MODE", "thread"))]);
+    let output = run(program(&path).env("APP_SHIM_MODE", "thread"), LIMIT);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),

@@ -12,8 +12,8 @@
 #include "../line.h"
 
 enum { LEFT_SHIFT = 0x2a, CONTROL = 0x1d };
-/* Vectors: the next code may be shown, a key is let go. */
-enum { NEXT = KEYS + 0x0a, RELEASE = KEYS + 0x0b, HELD_NS = 55000000 };
+/* Vectors: the last code was read, a key may change. */
+enum { NEXT = KEYS + 0x0a, CHANGE = KEYS + 0x0b, STAYS_NS = 40000000 };
 
 static const char plain[] = "\0\x1b" "1234567890-=\b\tqwertyuiop[]\r\0asdfghjkl;'`"
 			    "\0\\zxcvbnm,./\0*\0 ";
@@ -24,8 +24,8 @@ static const char shifted[] = "\0\x1b" "!@#$%^&*()_+\b\tQWERTYUIOP{}\r\0ASDFGHJK
 static uint8_t codes[4096];
 static unsigned head, tail;
 static uint8_t current, busy;
-/* A key is down, and has been for long enough. */
-static uint8_t waiting, held;
+/* A key has changed, and stays so for a while. */
+static uint8_t waiting;
 /* Characters and scan codes, as INT 16 has them. */
 static uint16_t keys[256];
 static unsigned key_head, key_tail;
@@ -37,18 +37,17 @@ static int raw;
 
 /*
  * Shows the next scan code, when the last one was read. A program that has INT 9
- * to itself looks which keys are down, so there a key stays down for a while.
+ * to itself looks which keys are down, so there a key stays down, or up, for a
+ * while.
  */
 static void show(void)
 {
 	if (busy || waiting || head == tail)
 		return;
-	if ((codes[tail % sizeof(codes)] & 0x80) && !held && dos_is_hooked(9)) {
+	if (dos_is_hooked(9)) {
 		waiting = 1;
-		app_shim_timer_set(RELEASE, HELD_NS, 0);
-		return;
+		app_shim_timer_set(CHANGE, STAYS_NS, 0);
 	}
-	held = 0;
 	current = codes[tail++ % sizeof(codes)];
 	busy = 1;
 	app_shim_dos_irq(1, 0);
@@ -130,11 +129,10 @@ static void shown(void *argument)
 	show();
 }
 
-static void released(void *argument)
+static void may_change(void *argument)
 {
 	(void)argument;
 	waiting = 0;
-	held = 1;
 	show();
 }
 
@@ -218,8 +216,8 @@ void dos_keyboard_start(void)
 	app_shim_set_priority(KEYS, HARDWARE);
 	app_shim_connect(NEXT, shown, NULL);
 	app_shim_set_priority(NEXT, HARDWARE);
-	app_shim_connect(RELEASE, released, NULL);
-	app_shim_set_priority(RELEASE, HARDWARE);
+	app_shim_connect(CHANGE, may_change, NULL);
+	app_shim_set_priority(CHANGE, HARDWARE);
 	if ((!what || strcmp(what, "stdio") == 0) && tcgetattr(0, &before) == 0) {
 		now = before;
 		now.c_lflag &= ~(tcflag_t)(ICANON | ECHO);

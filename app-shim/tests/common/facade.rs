@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use crate::common::{Compiler, LIMIT, compilers, home, library_folder, program, run, run_with};
@@ -227,12 +227,4 @@ impl Facade {
             }
         }
     }
-}
-
-/// Runs a program that must refuse to.
-#[track_caller]
-pub(crate) fn refused(path: &Path, variables: &[(&str, &OsStr)]) -> Output {
-    let output = run(program(path).envs(variables.iter().copied()), LIMIT);
-    assert!(!output.status.success(), "{output:?}");
-    output
 }
