@@ -39,7 +39,8 @@ impl Clock {
 /// Readings that are made without the lock.
 #[derive(Debug)]
 pub(crate) struct Now {
-    virtual_now: AtomicU64,
+    /// Virtual time.
+    moment: AtomicU64,
     /// Clamped: no reading is below this.
     least: AtomicU64,
     /// Nothing expires before. Written with the kernel's lock held.
@@ -49,7 +50,7 @@ pub(crate) struct Now {
 impl Now {
     pub(crate) fn new(epoch: u64) -> Self {
         Self {
-            virtual_now: AtomicU64::new(epoch),
+            moment: AtomicU64::new(epoch),
             least: AtomicU64::new(0),
             due: AtomicU64::new(u64::MAX),
         }
@@ -61,7 +62,7 @@ impl Now {
     }
 
     pub(crate) fn virtual_now(&self) -> u64 {
-        self.virtual_now.load(Ordering::SeqCst)
+        self.moment.load(Ordering::SeqCst)
     }
 
     /// An event of this time is served.
@@ -72,7 +73,7 @@ impl Now {
                 self.least.fetch_max(time, Ordering::SeqCst);
             }
             Time::Virtual => {
-                self.virtual_now.fetch_max(time, Ordering::SeqCst);
+                self.moment.fetch_max(time, Ordering::SeqCst);
             }
         }
     }

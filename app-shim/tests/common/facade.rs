@@ -138,7 +138,8 @@ pub(crate) fn said(path: &Path, variables: &[(&str, &OsStr)], input: &str) -> St
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.success(),
-        "{path:?} {variables:?}: {}\n{text}{}",
+        "{} {variables:?}: {}\n{text}{}",
+        path.display(),
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
