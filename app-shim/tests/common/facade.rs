@@ -2,12 +2,13 @@
 
 //! What the tests of the facades with a model have in common: building programs with it, and what they say.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::common::{Compiler, LIMIT, compilers, home, library_folder, program, run, run_with};
 
@@ -95,32 +96,41 @@ impl Facade {
         objects
     }
 
-    /// Builds a program with its model, as a user would.
+    /// Builds a program with its model, as a user would; once, since a program that runs cannot be written.
     pub(crate) fn build(&self, compiler: &Compiler, source: &Path, optimise: &str) -> PathBuf {
-        let cxx = source.extension() == Some(OsStr::new("cpp"));
-        let stem = source.file_stem().unwrap().to_str().unwrap();
+        static BUILT: Mutex<BTreeMap<PathBuf, Arc<OnceLock<()>>>> = Mutex::new(BTreeMap::new());
+        let name = source.file_name().unwrap().to_str().unwrap();
         let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(&compiler.c)
-            .join(format!("{stem}-{}{optimise}", self.name));
+            .join(format!("{name}-{}{optimise}", self.name));
+        let once = {
+            let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(built.entry(path.clone()).or_default())
+        };
+        once.get_or_init(|| self.link(compiler, source, optimise, &path));
+        path
+    }
+
+    fn link(&self, compiler: &Compiler, source: &Path, optimise: &str, path: &Path) {
+        let (command, dialect) = if source.extension() == Some(OsStr::new("cpp")) {
+            (&compiler.cxx, "gnu++11")
+        } else {
+            (&compiler.c, self.dialect)
+        };
         let objects = self.model(compiler);
         succeeds(
-            Command::new(if cxx { &compiler.cxx } else { &compiler.c })
-                .arg(if cxx {
-                    "-std=gnu++11".to_owned()
-                } else {
-                    format!("-std={}", self.dialect)
-                })
+            Command::new(command)
+                .arg(format!("-std={dialect}"))
                 .args(["-g", optimise, "-Wall", "-Werror", "-Wno-unused-result"])
                 .arg("-I")
                 .arg(self.include())
                 .arg(source)
                 .arg("-o")
-                .arg(&path)
+                .arg(path)
                 .args(objects)
                 .arg(library_folder().join("libapp_shim.a"))
                 .args(["-lpthread", "-ldl", "-lm"]),
         );
-        path
     }
 }
 
