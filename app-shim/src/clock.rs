@@ -39,21 +39,30 @@ impl Clock {
 /// Readings that are made without the lock.
 #[derive(Debug)]
 pub(crate) struct Now {
-    virtual_now: AtomicU64,
+    /// Virtual time.
+    moment: AtomicU64,
     /// Clamped: no reading is below this.
     least: AtomicU64,
+    /// Nothing expires before. Written with the kernel's lock held.
+    due: AtomicU64,
 }
 
 impl Now {
     pub(crate) fn new(epoch: u64) -> Self {
         Self {
-            virtual_now: AtomicU64::new(epoch),
+            moment: AtomicU64::new(epoch),
             least: AtomicU64::new(0),
+            due: AtomicU64::new(u64::MAX),
         }
     }
 
+    /// Something was set that expires then.
+    pub(crate) fn will_expire(&self, due: u64) {
+        self.due.fetch_min(due, Ordering::SeqCst);
+    }
+
     pub(crate) fn virtual_now(&self) -> u64 {
-        self.virtual_now.load(Ordering::SeqCst)
+        self.moment.load(Ordering::SeqCst)
     }
 
     /// An event of this time is served.
@@ -64,7 +73,7 @@ impl Now {
                 self.least.fetch_max(time, Ordering::SeqCst);
             }
             Time::Virtual => {
-                self.virtual_now.fetch_max(time, Ordering::SeqCst);
+                self.moment.fetch_max(time, Ordering::SeqCst);
             }
         }
     }
@@ -193,6 +202,16 @@ impl Kernel {
         }
     }
 
+    /// The same by the system's clock; tells when something expires next.
+    fn expire_now(&mut self, core: &Core, time: u64) -> Option<u64> {
+        self.expire(time);
+        let due = self.next_due();
+        core.now
+            .due
+            .store(due.unwrap_or(u64::MAX), Ordering::SeqCst);
+        due
+    }
+
     fn next_due(&self) -> Option<u64> {
         let timer = self.clocks.next().map(|next| next.0);
         let watchdog = self.next_watchdog().map(|next| next.0);
@@ -211,8 +230,7 @@ impl Core {
             let mut due = None;
             if self.config.time != Time::Virtual {
                 let mut kernel = self.enter();
-                kernel.expire(now);
-                due = kernel.next_due();
+                due = kernel.expire_now(self, now);
             }
             // What is due and has found no room is tried again a little later.
             let mut due = due.map(|due| due.max(now + 100_000));
@@ -264,7 +282,14 @@ impl Core {
                 _ => time,
             };
         }
-        // So that the main program does not see a time after which something is served with an earlier one.
+        // So that the main program does not see a time after which something is served with an earlier one: what is
+        // due is there, even if the clock's thread has not got round to it.
+        if self.config.time != Time::Virtual {
+            let now = thread::monotonic();
+            if self.now.due.load(Ordering::SeqCst) <= now {
+                self.enter().expire_now(self, now);
+            }
+        }
         self.serve_visible();
         match self.config.time {
             Time::Real => thread::monotonic(),
@@ -376,6 +401,14 @@ impl Core {
             count: 0,
         };
         kernel.clocks.set(vector, Some(timer));
+        self.now.will_expire(timer.next);
+        if self.config.time != Time::Virtual && self.in_isr() {
+            // A routine that is late may set what is due already: it comes in the order in which it was due.
+            let now = thread::monotonic();
+            if timer.next <= now {
+                kernel.expire_now(self, now);
+            }
+        }
         drop(kernel);
         self.ring_clock();
     }

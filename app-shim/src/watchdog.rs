@@ -79,6 +79,7 @@ impl Core {
             due,
             expired: false,
         };
+        self.now.will_expire(due);
         drop(kernel);
         self.ring_clock();
         Ok(())

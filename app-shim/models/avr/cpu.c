@@ -31,6 +31,9 @@ static app_shim_avr_access access_hook;
 static void *access_argument;
 static char **arguments;
 static volatile unsigned long served, seen_awake;
+/* The routine that is running, and whether its vector was disabled meanwhile. */
+static unsigned serving, alone;
+static uint64_t alone_since;
 /* Requests of interrupts that are on their way. */
 static uint8_t requested[VECTORS];
 
@@ -59,9 +62,26 @@ unsigned long avr_hz(void)
 	return &app_shim_avr_f_cpu ? app_shim_avr_f_cpu : 16000000UL;
 }
 
+/*
+ * Where the program has disabled interrupts, an access takes as long as on the
+ * part, not as long as here: it may read a count and then the flag that the count
+ * has passed its top, and rely on both being of one moment. After so many accesses
+ * it waits for something, and the time is the system's again.
+ */
+enum { HELD = 64, ACCESS_NS = 125 };
+static uint64_t masked_since;
+static unsigned held;
+static int is_virtual;
+int avr_masked;
+
 uint64_t avr_now(void)
 {
-	return app_shim_now_ns();
+	uint64_t now = app_shim_now_ns(), limit;
+
+	if (!avr_masked || is_virtual || held >= HELD)
+		return now;
+	limit = avr_timers_limit(masked_since + ACCESS_NS * held++);
+	return limit < now ? limit : now;
 }
 
 void avr_request(unsigned vector, uint64_t time_ns)
@@ -86,11 +106,17 @@ static int bit_i(void)
 	return app_shim_level_get() < CLI;
 }
 
+static int is_timers(unsigned vector)
+{
+	return vector >= TIMER2_COMPA && vector <= TIMER0_OVF;
+}
+
 static void serve(void *argument)
 {
 	unsigned vector = (unsigned)(uintptr_t)argument;
 	routine run = routines[vector];
 	app_shim_event event;
+	unsigned before, before_alone;
 	int was_requested;
 	int32_t key = app_shim_int_lock();
 
@@ -107,7 +133,7 @@ static void serve(void *argument)
 		app_shim_int_unlock(key);
 		return;
 	}
-	if (vector >= TIMER2_COMPA && vector <= 16)
+	if (is_timers(vector))
 		avr_timers_serve(vector, event.time_ns);
 	else if (vector == WDT)
 		avr_wdt_serve();
@@ -127,6 +153,10 @@ static void serve(void *argument)
 		app_shim_log_text(text, sizeof(text) - 1);
 	}
 	served++;
+	before = serving;
+	before_alone = alone;
+	serving = vector;
+	alone = 0;
 	app_shim_int_unlock(key);
 	app_shim_level_set(CLI);
 	if (run) {
@@ -135,8 +165,12 @@ static void serve(void *argument)
 			app_shim_avr_sei();
 		run();
 	}
-	/* What is still asked for comes again. */
 	key = app_shim_int_lock();
+	if (alone)
+		app_shim_enable(vector);
+	serving = before;
+	alone = before_alone;
+	/* What is still asked for comes again. */
 	if (vector >= USART_RX && vector <= USART_UDRE &&
 	    avr_usart_wants(vector) && avr_enabled(vector))
 		avr_request(vector, 0);
@@ -147,13 +181,31 @@ static void serve(void *argument)
 
 void app_shim_avr_cli(void)
 {
+	if (!bit_i() || app_shim_in_isr()) {
+		app_shim_level_set(CLI);
+		return;
+	}
+	/* What is due comes before it. */
+	app_shim_now_ns();
 	app_shim_level_set(CLI);
+	masked_since = app_shim_now_ns();
+	held = 0;
 }
 
 void app_shim_avr_sei(void)
 {
-	if (!app_shim_in_isr())
+	if (!app_shim_in_isr()) {
 		seen_awake = served;
+	} else if (is_timers(serving) && !alone) {
+		/*
+		 * The next event of this timer comes a period later, which is
+		 * after this routine, even if by the clock it is there already;
+		 * unless the routine goes on for that long.
+		 */
+		alone = 1;
+		alone_since = app_shim_clock_ns();
+		app_shim_disable(serving);
+	}
 	app_shim_level_set(APP_SHIM_LEVEL_NONE);
 }
 
@@ -210,6 +262,7 @@ void app_shim_avr_delay_ns(double ns)
 
 	if (!(ns > 0))
 		return;
+	held = HELD;
 	whole = ns < 1e18 ? (uint64_t)ns : (uint64_t)1e18;
 	if (app_shim_clock_advance(whole) == APP_SHIM_UNSUPPORTED)
 		app_shim_delay_busy(whole);
@@ -291,8 +344,13 @@ int avr_commit(unsigned a, int write, uint8_t before)
 void avr_accessed(void)
 {
 	/* Where time is virtual an access takes some, so that polling ends. */
-	if (!app_shim_in_isr())
+	if (!app_shim_in_isr()) {
 		app_shim_clock_advance(500);
+	} else if (alone && app_shim_clock_ns() - alone_since >=
+				    avr_timers_gap(serving)) {
+		alone = 0;
+		app_shim_enable(serving);
+	}
 }
 
 /* Whatever is raised for the outside of a part that takes nothing from there. */
@@ -327,11 +385,18 @@ __attribute__((constructor(200))) static void start(int argc, char **argv)
 		fputs("the model of the AVR needs APP_SHIM_MODE=preempt\n", stderr);
 		_exit(2);
 	}
+	is_virtual = app_shim_clock_advance(0) == APP_SHIM_OK;
+	held = HELD;
 	R(MCUSR) = cause ? (uint8_t)atoi(cause) : 0x01;
 	for (v = 1; v < VECTORS; v++) {
 		app_shim_connect(v, serve, (void *)(uintptr_t)v);
-		/* The lower the number, the higher the priority. */
-		app_shim_set_priority(v, CLI - 1 - v);
+		/*
+		 * The lower the number, the higher the priority. Timers have one
+		 * in common: late ones are served as they were due, and of those
+		 * that were due at once the lower number comes first.
+		 */
+		app_shim_set_priority(v, CLI - 1 -
+					 (is_timers(v) ? TIMER2_COMPA : v));
 		app_shim_connect(OUTSIDE + v, nothing, NULL);
 		app_shim_set_priority(OUTSIDE + v, HARDWARE);
 	}

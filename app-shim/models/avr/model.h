@@ -18,7 +18,7 @@
 enum { CLI = APP_SHIM_PRIORITY_MAX - 1, HARDWARE = APP_SHIM_PRIORITY_MAX };
 enum {
 	INT0 = 1, PCINT0 = 3, WDT = 6, TIMER2_COMPA = 7, TIMER1_CAPT = 10,
-	TIMER1_COMPA = 11, TIMER0_COMPA = 14, SPI_STC = 17, USART_RX = 18,
+	TIMER1_COMPA = 11, TIMER0_COMPA = 14, TIMER0_OVF = 16, SPI_STC = 17, USART_RX = 18,
 	USART_UDRE = 19, USART_TX = 20, ADC_DONE = 21, EE_READY = 22, TWI = 24,
 	VECTORS = 26,
 	/* Outside of the CPU: those of the same number, and a timeout. */
@@ -34,7 +34,7 @@ enum {
 	ADCSRA, ADCSRB, ADMUX, TCCR1A = 0x80, TCCR1B, TCCR1C, TCNT1 = 0x84,
 	ICR1 = 0x86, OCR1A = 0x88, OCR1B = 0x8a, TCCR2A = 0xb0, TCCR2B, TCNT2,
 	OCR2A, OCR2B, TWSR = 0xb9, TWDR = 0xbb, TWCR = 0xbc, UCSR0A = 0xc0,
-	UCSR0B, UDR0 = 0xc6,
+	UCSR0B, UBRR0 = 0xc4, UDR0 = 0xc6,
 };
 
 /* The registers, where nothing traps: a second view of app_shim_avr_sfr. */
@@ -50,8 +50,10 @@ static inline void avr_set16(unsigned a, unsigned value)
 /* trap.c */
 int avr_trap_start(void);
 
-/* cpu.c: bit I is set; the level that was in force before the trap. */
+/* cpu.c: the time that registers show. */
 uint64_t avr_now(void);
+/* The access that is being made is one with interrupts disabled. */
+extern int avr_masked;
 /* Whether the interrupt is enabled in its register. */
 int avr_enabled(unsigned vector);
 /* Has the routine of an interrupt run, unless that is on its way already. */
@@ -68,6 +70,10 @@ void avr_timers_read(unsigned a);
 void avr_timers_write(unsigned a, uint8_t before);
 /* Around a timer's routine: its flag goes, the next one is due. */
 void avr_timers_serve(unsigned vector, uint64_t time_ns);
+/* The time that a program may see which cannot be interrupted: at most `now`. */
+uint64_t avr_timers_limit(uint64_t now);
+/* In a timer's routine: from its event to the next one of the same kind. */
+uint64_t avr_timers_gap(unsigned vector);
 /* Timer 1's count at that time. */
 unsigned avr_timer1_count(uint64_t time_ns);
 void avr_usart_start(void);

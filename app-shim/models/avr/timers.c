@@ -17,6 +17,8 @@ struct timer {
 	const uint16_t *prescalers;
 	/* At that time the position was that; flags were cleared then. */
 	uint64_t since, cleared[3];
+	/* The event that the controller has; 0: none. */
+	uint64_t due[3];
 	uint32_t position;
 };
 
@@ -25,11 +27,11 @@ static const uint16_t prescalers2[8] = { 0, 1, 8, 32, 64, 128, 256, 1024 };
 
 static struct timer timers[3] = {
 	{ TCCR0A, TCCR0B, TCNT0, { OCR0A, OCR0B }, 0x6e, 0x35, 0, { 14, 15, 16 },
-	  prescalers, 0, { 0 }, 0 },
+	  prescalers, 0, { 0 }, { 0 }, 0 },
 	{ TCCR1A, TCCR1B, TCNT1, { OCR1A, OCR1B }, 0x6f, 0x36, 1, { 11, 12, 13 },
-	  prescalers, 0, { 0 }, 0 },
+	  prescalers, 0, { 0 }, { 0 }, 0 },
 	{ TCCR2A, TCCR2B, TCNT2, { OCR2A, OCR2B }, 0x70, 0x37, 0, { 7, 8, 9 },
-	  prescalers2, 0, { 0 }, 0 },
+	  prescalers2, 0, { 0 }, { 0 }, 0 },
 };
 /* Bits of flags and masks, in the order of the vectors. */
 static const uint8_t bits[3] = { 1, 2, 0 };
@@ -180,16 +182,31 @@ static uint64_t next_time(const struct timer *t, const struct shape *s,
 	return n ? t->since + ns_of(s, n) : 0;
 }
 
-static void arm(const struct timer *t, const struct shape *s, int what,
-		uint64_t from, uint64_t now)
+/* Takes back the event that is to come, or waits. */
+static void withdraw(struct timer *t, int what)
+{
+	if (t->due[what]) {
+		app_shim_timer_cancel(t->vector[what]);
+		app_shim_clear_pending(t->vector[what], NULL);
+	}
+	t->due[what] = 0;
+}
+
+/* Has the next event after that time come, unless one has happened already. */
+static void arm(struct timer *t, const struct shape *s, int what, uint64_t from)
 {
 	unsigned vector = t->vector[what];
-	uint64_t due = avr_enabled(vector) ? next_time(t, s, what, from) : 0;
+	/* In a routine this is when its event was due. */
+	uint64_t now = app_shim_now_ns();
 
-	if (due)
-		app_shim_timer_set(vector, due > now ? due - now : 0, 0);
-	else
-		app_shim_timer_cancel(vector);
+	if (t->due[what] && t->due[what] <= avr_now() && avr_enabled(vector))
+		return;
+	/* What is late may have expired before it was changed: it never was. */
+	withdraw(t, what);
+	t->due[what] = avr_enabled(vector) ? next_time(t, s, what, from) : 0;
+	if (t->due[what])
+		app_shim_timer_set(vector,
+				   t->due[what] > now ? t->due[what] - now : 0, 0);
 }
 
 static struct timer *of_register(unsigned a)
@@ -235,6 +252,48 @@ void avr_timers_read(unsigned a)
 	}
 }
 
+uint64_t avr_timers_limit(uint64_t now)
+{
+	uint64_t limit = now;
+	int i, what;
+
+	for (i = 0; i < 3; i++) {
+		const struct timer *t = &timers[i];
+		struct shape s = shape_of(t);
+
+		for (what = 0; what < 3; what++) {
+			uint64_t due, early;
+
+			if (!avr_enabled(t->vector[what]))
+				continue;
+			due = next_time(t, &s, what,
+					t->cleared[what] > t->since ?
+						t->cleared[what] : t->since);
+			if (!due || due >= limit)
+				continue;
+			due = next_time(t, &s, what, due);
+			/* Not the last count before it either, which may be it. */
+			early = ns_of(&s, 2);
+			if (due && due - early < limit)
+				limit = due - early;
+		}
+	}
+	return limit;
+}
+
+uint64_t avr_timers_gap(unsigned vector)
+{
+	uint64_t now = app_shim_now_ns();
+	int i, what;
+
+	for (i = 0; i < 3; i++)
+		for (what = 0; what < 3; what++)
+			if (timers[i].vector[what] == vector &&
+			    timers[i].due[what] > now)
+				return timers[i].due[what] - now;
+	return 0;
+}
+
 unsigned avr_timer1_count(uint64_t time_ns)
 {
 	struct shape s = shape_of(&timers[1]);
@@ -257,9 +316,9 @@ void avr_timers_write(unsigned a, uint8_t before)
 		for (what = 0; what < 3; what++)
 			if (after >> bits[what] & 1) {
 				t->cleared[what] = now;
-				app_shim_clear_pending(t->vector[what], NULL);
+				withdraw(t, what);
 				s = shape_of(t);
-				arm(t, &s, what, now, now);
+				arm(t, &s, what, now);
 			}
 		R(a) = (uint8_t)(before & 0x20 & ~after);
 		return;
@@ -273,9 +332,9 @@ void avr_timers_write(unsigned a, uint8_t before)
 			if (!(before & bit) && (after & bit))
 				arm(t, &s, what,
 				    t->cleared[what] > t->since ?
-					    t->cleared[what] : t->since, now);
+					    t->cleared[what] : t->since);
 			else if ((before & bit) && !(after & bit))
-				app_shim_timer_cancel(t->vector[what]);
+				withdraw(t, what);
 		}
 		if (a == 0x6f && ((before ^ after) & 0x20))
 			avr_ports_write(PCICR);
@@ -306,8 +365,9 @@ void avr_timers_write(unsigned a, uint8_t before)
 	if (s.slopes && t->position >= s.period)
 		t->position %= s.period;
 	for (what = 0; what < 3; what++) {
-		t->cleared[what] = now;
-		arm(t, &s, what, now, now);
+		if (!t->due[what] || t->due[what] > now)
+			t->cleared[what] = now;
+		arm(t, &s, what, now);
 	}
 }
 
@@ -324,8 +384,8 @@ void avr_timers_serve(unsigned vector, uint64_t time_ns)
 		for (what = 0; what < 3; what++)
 			if (timers[i].vector[what] == vector) {
 				timers[i].cleared[what] = time_ns;
+				timers[i].due[what] = 0;
 				s = shape_of(&timers[i]);
-				/* now, in a routine, is when it was due. */
-				arm(&timers[i], &s, what, time_ns, time_ns);
+				arm(&timers[i], &s, what, time_ns);
 			}
 }

@@ -92,6 +92,8 @@ static void on_fault(int signo, siginfo_t *info, void *opaque)
 		errno = saved;
 		return;
 	}
+	/* What is due comes before this instruction. */
+	app_shim_now_ns();
 	sreg = app_shim_avr_sreg();
 	step.key = app_shim_int_lock();
 	step.active = 1;
@@ -99,6 +101,7 @@ static void on_fault(int signo, siginfo_t *info, void *opaque)
 	step.address = offset % APP_SHIM_AVR_PAGE;
 	step.page = (uint8_t *)(uintptr_t)app_shim_avr_sfr +
 		    offset - step.address;
+	avr_masked = !(sreg & 0x80) && !app_shim_in_isr();
 	avr_prepare(step.address, step.write);
 	if (step.address == SREG)
 		R(SREG) = sreg;
@@ -124,6 +127,7 @@ static void on_step(int signo, siginfo_t *info, void *opaque)
 	sreg = avr_commit(step.address, step.write, step.before);
 	key = step.key;
 	step.active = 0;
+	avr_masked = 0;
 	/* From here on interrupt routines run, which trap by themselves. */
 	app_shim_int_unlock(key);
 	if (sreg >= 0)

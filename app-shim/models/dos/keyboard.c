@@ -12,6 +12,8 @@
 #include "../line.h"
 
 enum { LEFT_SHIFT = 0x2a, CONTROL = 0x1d };
+/* Vectors: the last code was read, a key may change. */
+enum { NEXT = KEYS + 0x0a, CHANGE = KEYS + 0x0b, STAYS_NS = 40000000 };
 
 static const char plain[] = "\0\x1b" "1234567890-=\b\tqwertyuiop[]\r\0asdfghjkl;'`"
 			    "\0\\zxcvbnm,./\0*\0 ";
@@ -22,6 +24,8 @@ static const char shifted[] = "\0\x1b" "!@#$%^&*()_+\b\tQWERTYUIOP{}\r\0ASDFGHJK
 static uint8_t codes[4096];
 static unsigned head, tail;
 static uint8_t current, busy;
+/* A key has changed, and stays so for a while. */
+static uint8_t waiting;
 /* Characters and scan codes, as INT 16 has them. */
 static uint16_t keys[256];
 static unsigned key_head, key_tail;
@@ -31,11 +35,19 @@ static struct line line;
 static struct termios before;
 static int raw;
 
-/* Shows the next scan code, when the last one was read. */
+/*
+ * Shows the next scan code, when the last one was read. A program that has INT 9
+ * to itself looks which keys are down, so there a key stays down, or up, for a
+ * while.
+ */
 static void show(void)
 {
-	if (busy || head == tail)
+	if (busy || waiting || head == tail)
 		return;
+	if (dos_is_hooked(9)) {
+		waiting = 1;
+		app_shim_timer_set(CHANGE, STAYS_NS, 0);
+	}
 	current = codes[tail++ % sizeof(codes)];
 	busy = 1;
 	app_shim_dos_irq(1, 0);
@@ -106,7 +118,7 @@ static unsigned in(void *argument, unsigned port, unsigned bytes)
 	if (busy) {
 		/* The next one comes after this instruction. */
 		busy = 0;
-		app_shim_raise(KEYS + 0x0a, 0);
+		app_shim_raise(NEXT, 0);
 	}
 	return current;
 }
@@ -114,6 +126,13 @@ static unsigned in(void *argument, unsigned port, unsigned bytes)
 static void shown(void *argument)
 {
 	(void)argument;
+	show();
+}
+
+static void may_change(void *argument)
+{
+	(void)argument;
+	waiting = 0;
 	show();
 }
 
@@ -195,8 +214,10 @@ void dos_keyboard_start(void)
 	app_shim_dos_hook_ports(0x64, 0x64, in, NULL, NULL);
 	app_shim_connect(KEYS, typed, NULL);
 	app_shim_set_priority(KEYS, HARDWARE);
-	app_shim_connect(KEYS + 0x0a, shown, NULL);
-	app_shim_set_priority(KEYS + 0x0a, HARDWARE);
+	app_shim_connect(NEXT, shown, NULL);
+	app_shim_set_priority(NEXT, HARDWARE);
+	app_shim_connect(CHANGE, may_change, NULL);
+	app_shim_set_priority(CHANGE, HARDWARE);
 	if ((!what || strcmp(what, "stdio") == 0) && tcgetattr(0, &before) == 0) {
 		now = before;
 		now.c_lflag &= ~(tcflag_t)(ICANON | ECHO);

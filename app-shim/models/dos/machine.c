@@ -10,6 +10,8 @@
 uint8_t app_shim_dos_memory[0x110000];
 struct app_shim_dos_cpu app_shim_dos_registers;
 unsigned char _osmajor = 5, _osminor = 0;
+int _argc;
+char **_argv;
 
 /* ---- Vectors ---------------------------------------------------------- */
 
@@ -40,6 +42,11 @@ app_shim_dos_handler app_shim_dos_getvect(unsigned vector)
 void app_shim_dos_setvect(unsigned vector, app_shim_dos_handler handler)
 {
 	__atomic_store_n(&set[vector & 255], handler, __ATOMIC_RELEASE);
+}
+
+int dos_is_hooked(unsigned vector)
+{
+	return app_shim_dos_getvect(vector) != first[vector];
 }
 
 /* Handlers may declare the registers as parameters, which they read. */
@@ -281,11 +288,13 @@ void app_shim_dos_delay_ms(unsigned long ms)
 
 /* ---- Start ------------------------------------------------------------ */
 
-__attribute__((constructor(200))) static void start(void)
+__attribute__((constructor(200))) static void start(int argc, char **argv)
 {
 	app_shim_config config;
 	unsigned v;
 
+	_argc = argc;
+	_argv = argv;
 	app_shim_config_init(&config);
 	if (app_shim_init(&config) != APP_SHIM_OK) {
 		char text[200] = "";

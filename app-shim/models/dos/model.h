@@ -30,6 +30,8 @@ void dos_request(unsigned line);
 void dos_uart_start(void);
 void dos_pit_start(void);
 void dos_keyboard_start(void);
+/* machine.c: the program has set that vector. */
+int dos_is_hooked(unsigned vector);
 /* The next scan code was requested and is read by the model's INT 9. */
 void dos_keyboard_int9(void);
 unsigned dos_keyboard_shift(void);

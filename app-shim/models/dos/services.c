@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * services.c: what the BIOS and DOS do for an interrupt that the program has not
- * taken over: a usual part. Others set the carry flag.
+ * taken over: a usual part. Other functions of DOS and of INT 15h set the carry
+ * flag.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,27 @@ static void serial(void)
 	CPU->r.h.ah = (uint8_t)app_shim_dos_in(base + 5, 1);
 	if (CPU->r.x.dx > 1)
 		CPU->r.h.ah = 0x80;
+}
+
+static void system_services(void)
+{
+	uint32_t us = (uint32_t)CPU->r.x.cx << 16 | CPU->r.x.dx;
+
+	switch (CPU->r.h.ah) {
+	case 0x86:
+		app_shim_dos_delay_ms((us + 999) / 1000);
+		flag(CARRY, 0);
+		break;
+	case 0x88:
+		/* Kilobytes of memory above the first megabyte. */
+		CPU->r.x.ax = 0;
+		flag(CARRY, 0);
+		break;
+	default:
+		CPU->r.h.ah = 0x86;
+		flag(CARRY, 1);
+		break;
+	}
 }
 
 static void keyboard(void)
@@ -217,6 +239,14 @@ void dos_service(unsigned vector)
 		break;
 	case 0x14:
 		serial();
+		break;
+	case 0x15:
+		system_services();
+		break;
+	case 0x13:
+		/* No disk that could be reached past DOS: a timeout. */
+		CPU->r.h.ah = 0x80;
+		flag(CARRY, 1);
 		break;
 	case 0x16:
 		keyboard();

@@ -73,6 +73,10 @@ struct dosdate_t {
 extern "C" {
 #endif
 
+extern unsigned char _osmajor, _osminor;
+extern int _argc;
+extern char **_argv;
+
 int int86(int number, union REGS *in, union REGS *out);
 int int86x(int number, union REGS *in, union REGS *out, struct SREGS *s);
 int intdos(union REGS *in, union REGS *out);
@@ -92,7 +96,6 @@ void nosound(void);
 }
 #endif
 
-extern unsigned char _osmajor, _osminor;
 #define _version (_osmajor | _osminor << 8)
 
 #define geninterrupt(number) app_shim_dos_int(number)
