@@ -57,46 +57,7 @@ impl Facade {
         found
     }
 
-    /// The model's objects, built once by each compiler.
-    fn model(&self, compiler: &Compiler) -> Vec<PathBuf> {
-        static BUILT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(&compiler.c)
-            .join(format!("model-{}", self.name));
-        let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-        let models = home().join("models");
-        let mut sources = vec![models.join("line.c"), models.join("replay.c")];
-        for entry in fs::read_dir(models.join(self.name)).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension() == Some(OsStr::new("c")) {
-                sources.push(path);
-            }
-        }
-        let object = |source: &PathBuf| {
-            let name = source.file_name().unwrap();
-            folder.join(name).with_extension("o")
-        };
-        let objects = sources.iter().map(object).collect();
-        if !built.contains(&folder) {
-            fs::create_dir_all(&folder).unwrap();
-            for source in &sources {
-                succeeds(
-                    Command::new(&compiler.c)
-                        .args(["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror"])
-                        .arg("-I")
-                        .arg(home().join("include"))
-                        .arg("-c")
-                        .arg(source)
-                        .arg("-o")
-                        .arg(object(source)),
-                );
-            }
-            built.push(folder.clone());
-        }
-        objects
-    }
-
-    /// Builds a program with its model, as a user would; once, since a program that runs cannot be written.
+    /// Builds a program as a user would, its model being in the library; once, since a program that runs cannot be written.
     pub(crate) fn build(&self, compiler: &Compiler, source: &Path, optimise: &str) -> PathBuf {
         static BUILT: Mutex<BTreeMap<PathBuf, Arc<OnceLock<()>>>> = Mutex::new(BTreeMap::new());
         let name = source.file_name().unwrap().to_str().unwrap();
@@ -117,7 +78,9 @@ impl Facade {
         } else {
             (&compiler.c, self.dialect)
         };
-        let objects = self.model(compiler);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).unwrap();
+        }
         succeeds(
             Command::new(command)
                 .arg(format!("-std={dialect}"))
@@ -127,7 +90,6 @@ impl Facade {
                 .arg(source)
                 .arg("-o")
                 .arg(path)
-                .args(objects)
                 .arg(library_folder().join("libapp_shim.a"))
                 .args(["-lpthread", "-ldl", "-lm"]),
         );
