@@ -227,7 +227,8 @@ int32_t app_shim_mode(void);
  * pull up|down|none  and  active low|high),  timer:TIME  (periodic: 10ms, 250us, 1s),  signal:NAME  (USR1, 34, RTMIN+2),
  * fd:NUMBER  or  file:PATH  (pollable: raised for what is read, which is the
  * payload), and TARGET is  vector N,  pin N,  priority N,  edge
- * rising|falling|change|low|high|none.
+ * rising|falling|change|low|high|none.  time payload: payloads begin with the
+ * event's time, as rtnotify replay --stamp makes them, which is exact.
  *
  * Takes effect at once when started, else at the start. A wrong map has no
  * effect at all.

@@ -36,6 +36,31 @@ use crate::vectors::Vectors;
 struct Target {
     vector: Option<u32>,
     pin: Option<u32>,
+    /// Payloads begin with the event's time.
+    stamped: bool,
+}
+
+/// Times that payloads begin with: nanoseconds since something that whoever posts them knows. The first one happens
+/// when the device says so, and the others at exact distances from it; one that is smaller than the one before begins
+/// anew.
+#[derive(Debug, Default)]
+struct Stamps {
+    last: u64,
+    base: Option<u64>,
+}
+
+impl Stamps {
+    /// The time of an event, and the rest of its payload; `None` for a payload that is too short.
+    fn take<'a>(&mut self, time: u64, payload: &'a [u8]) -> Option<(u64, &'a [u8])> {
+        let (stamp, rest) = payload.split_first_chunk()?;
+        let stamp = u64::from_le_bytes(*stamp);
+        if stamp < self.last {
+            self.base = None;
+        }
+        self.last = stamp;
+        let base = *self.base.get_or_insert(time.wrapping_sub(stamp));
+        Some((base.wrapping_add(stamp), rest))
+    }
 }
 
 #[derive(Default)]
@@ -298,6 +323,7 @@ fn target(entry: &Entry) -> Target {
     Target {
         vector: entry.vector,
         pin: entry.pin,
+        stamped: entry.stamped,
     }
 }
 
@@ -326,6 +352,7 @@ fn receive(
     targets: &HashMap<u32, Vec<Target>>,
     stopped: &Receiver<()>,
 ) {
+    let mut stamps = Stamps::default();
     loop {
         let delivery = select! {
             recv(subscription) -> delivery => delivery,
@@ -335,15 +362,18 @@ fn receive(
             return;
         };
         for target in targets.get(&delivery.source()).into_iter().flatten() {
-            deliver(core, *target, &delivery);
+            deliver(core, *target, &delivery, &mut stamps);
         }
     }
 }
 
-fn deliver(core: &Core, target: Target, delivery: &Delivery) {
+fn deliver(core: &Core, target: Target, delivery: &Delivery, stamps: &mut Stamps) {
     match delivery {
         Delivery::Event(event) => {
             let time = event.time.as_nanos() as u64;
+            let stamped = target.stamped.then(|| stamps.take(time, &event.payload));
+            // One without a time happens when the device says so.
+            let (time, payload) = stamped.flatten().unwrap_or((time, &event.payload[..]));
             let level = event.value.map(|v| v & 1 == 1);
             match (target.pin, level) {
                 (Some(pin), Some(level)) => core.raise_pin(pin, level, Some(time)).ok(),
@@ -351,7 +381,7 @@ fn deliver(core: &Core, target: Target, delivery: &Delivery) {
                     let raise = Raise {
                         kind: event.kind.into(),
                         source: event.source,
-                        payload: &event.payload,
+                        payload,
                         time: Some(time),
                         value: event.value,
                         ..Raise::new(vector)
@@ -493,5 +523,23 @@ fn raise(core: &Core, target: Target, value: u64, payload: &[u8]) {
         // What finds no room has been counted.
         core.raise(&Raise::new(vector).value(value).payload(payload))
             .ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_are_exact_distances() {
+        let mut stamps = Stamps::default();
+        let stamped = |stamp: u64| [&stamp.to_le_bytes()[..], b"x"].concat();
+        assert_eq!(stamps.take(1000, &stamped(0)), Some((1000, &b"x"[..])));
+        assert_eq!(stamps.take(1234, &stamped(200)).unwrap().0, 1200);
+        assert_eq!(stamps.take(9999, &stamped(200)).unwrap().0, 1200);
+        assert_eq!(stamps.take(1, b"short"), None);
+        // Played again.
+        assert_eq!(stamps.take(5000, &stamped(10)).unwrap().0, 5000);
+        assert_eq!(stamps.take(5007, &stamped(20)).unwrap().0, 5010);
     }
 }

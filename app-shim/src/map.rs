@@ -48,6 +48,8 @@ pub(crate) struct Entry {
     pub(crate) edge: Option<Edge>,
     pub(crate) pull: Option<Pull>,
     pub(crate) active_low: bool,
+    /// Payloads begin with the event's time: see [`crate::feed`].
+    pub(crate) stamped: bool,
 }
 
 impl Entry {
@@ -88,6 +90,7 @@ fn entry<'a>(source: &str, mut words: impl Iterator<Item = &'a str>) -> Result<E
         edge: None,
         pull: None,
         active_low: false,
+        stamped: false,
     };
     while let Some(word) = words.next() {
         let value = words
@@ -106,6 +109,7 @@ fn entry<'a>(source: &str, mut words: impl Iterator<Item = &'a str>) -> Result<E
             "priority" => entry.priority = Some(number(1, PRIORITY_MAX)?),
             "edge" => entry.edge = Some(edge(value)?),
             "pull" => entry.pull = Some(pull(value)?),
+            "time" => entry.stamped = stamped(value)?,
             "active" => entry.active_low = active_low(value)?,
             _ => return Err(format!("{word} means nothing here")),
         }
@@ -120,6 +124,9 @@ fn entry<'a>(source: &str, mut words: impl Iterator<Item = &'a str>) -> Result<E
     }
     if !is_gpio && (entry.pull.is_some() || entry.active_low) {
         return Err("pull and active belong to gpio:".to_owned());
+    }
+    if entry.stamped && !matches!(entry.feed, Feed::Device(_) | Feed::Loopback(_)) {
+        return Err("only device: and loopback: have payloads that begin with a time".to_owned());
     }
     if entry.vector.is_none() && (entry.priority.is_some() || entry.edge.is_some()) {
         return Err("priority and edge belong to a vector".to_owned());
@@ -186,6 +193,16 @@ fn active_low(word: &str) -> Result<bool, String> {
         "low" => Ok(true),
         "high" => Ok(false),
         _ => Err(format!("active is low or high, not {word}")),
+    }
+}
+
+fn stamped(word: &str) -> Result<bool, String> {
+    match word {
+        "payload" => Ok(true),
+        "device" => Ok(false),
+        _ => Err(format!(
+            "time is of the device or of the payload, not {word}"
+        )),
     }
 }
 
@@ -267,7 +284,7 @@ mod tests {
             "# comment\n\
              device:uart0  vector 4 priority 5\n\
              timer:10ms vector 8; signal:USR1 vector 2   # both\n\
-             loopback:a pin 3 vector 9 edge rising\n\
+             loopback:a pin 3 vector 9 edge rising time payload\n\
              file:/tmp/x vector 3\nfd:0 vector 255\nsignal:RTMIN+1 vector 0\n\
              gpio:gpiochip0/17 pin 2 pull up active low\ngpio:DOOR vector 7 edge falling\n\
              gpio:/tmp/chip/0 vector 7",
@@ -275,6 +292,7 @@ mod tests {
         .unwrap();
         assert_eq!(entries.len(), 10);
         assert_eq!(entries[0].feed, Feed::Device("uart0".to_owned()));
+        assert!(entries[3].stamped && !entries[0].stamped);
         assert_eq!((entries[0].vector, entries[0].priority), (Some(4), Some(5)));
         assert_eq!(entries[1].feed, Feed::Timer(10_000_000));
         assert_eq!(entries[2].feed, Feed::Signal(libc::SIGUSR1));
@@ -313,6 +331,8 @@ mod tests {
             ("device:a pin 1 edge rising", "belong to a vector"),
             ("device:a vector 1 colour red", "means nothing"),
             ("device:a pin 1 pull up", "belong to gpio:"),
+            ("signal:USR1 vector 1 time payload", "begin with a time"),
+            ("device:a vector 1 time now", "not now"),
             ("gpio:a pin 1 pull sideways", "up, down or none"),
             ("gpio:a pin 1 active often", "low or high"),
             ("gpio:a vector 1 edge low", "rising, falling or change"),

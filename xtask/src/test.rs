@@ -198,6 +198,7 @@ struct Program {
 fn guest_tests(kernel: &Kernel, modules: &[PathBuf], tally: &mut Tally) -> Result<()> {
     step("== tests in the guest");
     let programs = guest_programs()?;
+    legacy_programs()?;
     let expected: usize = programs.iter().map(|program| program.tests.len()).sum();
     if expected == 0 {
         bail!("{GUEST_PACKAGES:?} have no tests in targets named vm_…: there is nothing to run");
@@ -264,6 +265,21 @@ fn guest_tests(kernel: &Kernel, modules: &[PathBuf], tally: &mut Tally) -> Resul
         Ok(())
     });
     Ok(())
+}
+
+/// Builds the programs that run on `app-shim`, where its tests for the guest look for them.
+fn legacy_programs() -> Result<()> {
+    tools::for_native_tests()?;
+    run(cargo().args([
+        "build", "-p", "app-shim", "--lib", "-p", "rtnotify", "--bins",
+    ]))?;
+    let built = paths::target().join("debug");
+    run(Command::new("make")
+        .arg("-C")
+        .arg(paths::clean_root().join("app-shim/examples"))
+        .arg(format!("O={}", built.join("legacy").display()))
+        .arg(format!("LIB={}", built.join("libapp_shim.a").display()))
+        .env_remove("MAKEFLAGS"))
 }
 
 /// Builds the test programs for the guest and asks each for its tests.

@@ -59,6 +59,10 @@ pub(crate) struct Arguments {
     /// Subscribe to what is posted, and compare; on the loopback that is done anyway.
     #[arg(long)]
     check: bool,
+    /// Put the time of each event in front of its payload: nanoseconds since the first one, 8 bytes, least significant
+    /// first. For subscribers who want it exact, such as maps of app-shim that say `time payload`.
+    #[arg(long)]
+    stamp: bool,
 }
 
 fn renamed(text: &str) -> Result<(String, String), String> {
@@ -267,6 +271,9 @@ pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<bool> {
     Ok(intact && stage.wrong.count == 0)
 }
 
+/// Bytes of a time in front of a payload.
+const STAMP: usize = size_of::<u64>();
+
 /// Bytes of payload that the device queues for us.
 const QUOTA: usize = 64 << 20;
 
@@ -304,7 +311,8 @@ impl Stage {
                 device.source(name.as_str())?
             } else {
                 // A timer's events have no payload, and are posted like any other's.
-                let options = SourceOptions::new(name).max_payload(recorded.max_payload);
+                let room = recorded.max_payload + if arguments.stamp { STAMP } else { 0 };
+                let options = SourceOptions::new(name).max_payload(room);
                 device.create_source(options).with_context(|| {
                     format!("cannot create {name:?} (--existing posts to one that is there, --as renames)")
                 })?
@@ -361,9 +369,13 @@ impl Stage {
         };
         let start = Instant::now();
         for entry in reader(arguments)?.flatten() {
-            let Entry::Delivery(Delivery::Event(event)) = entry else {
+            let Entry::Delivery(Delivery::Event(mut event)) = entry else {
                 continue;
             };
+            if arguments.stamp {
+                let time = event.time.saturating_sub(first).as_nanos() as u64;
+                event.payload = [&time.to_le_bytes()[..], &event.payload].concat().into();
+            }
             let due = event.time.saturating_sub(first).as_secs_f64() / arguments.speed;
             let due = Duration::try_from_secs_f64(due).unwrap_or(Duration::MAX);
             let left = || {

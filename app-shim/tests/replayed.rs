@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Legacy programs of every facade, fed by `rtnotify replay` through a broker.
+
+mod common;
+#[path = "common/replayed.rs"]
+mod replayed;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{LIMIT, build_package, home, library_folder, run};
+use replayed::Case;
+
+/// The programs, as the Makefile beside them builds them.
+fn programs() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples");
+        let output = run(
+            Command::new("make")
+                .arg("-C")
+                .arg(home().join("examples"))
+                .arg(format!("O={}", folder.display()))
+                .arg(format!(
+                    "LIB={}",
+                    library_folder().join("libapp_shim.a").display()
+                ))
+                .env_remove("MAKEFLAGS"),
+            LIMIT,
+        );
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        assert!(!errors.contains("warning"), "{errors}");
+        folder
+    })
+}
+
+/// The command, built if need be.
+fn rtnotify() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| build_package("rtnotify", "--bins").join("rtnotify"))
+}
+
+/// A broker of its own.
+struct Broker {
+    folder: tempfile::TempDir,
+    child: Child,
+}
+
+impl Broker {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let child = Command::new(rtnotify())
+            .args(["serve", "--socket"])
+            .arg(folder.path().join("socket"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let broker = Self { folder, child };
+        let deadline = Instant::now() + LIMIT;
+        while !broker.socket().exists() {
+            assert!(Instant::now() < deadline, "no socket");
+            thread::sleep(Duration::from_millis(5));
+        }
+        broker
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("socket")
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[track_caller]
+fn says(case: &Case) {
+    let broker = Broker::start();
+    replayed::says(case, rtnotify(), &broker.socket(), programs());
+}
+
+#[test]
+fn a_serial_driver() {
+    says(&replayed::SERIAL_DRIVER);
+}
+
+#[test]
+fn a_pulse_width_decoder() {
+    says(&replayed::PULSE_WIDTH);
+}
+
+#[test]
+fn a_quadrature_encoder() {
+    says(&replayed::QUADRATURE);
+}
+
+#[test]
+fn a_flow_meter() {
+    says(&replayed::FLOW_METER);
+}
+
+#[test]
+fn a_serial_terminal() {
+    says(&replayed::TERMINAL);
+}
+
+#[test]
+fn a_stepper() {
+    says(&replayed::STEPPER);
+}
