@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "app_shim.h"
 #include "line.h"
+#include "pty.h"
 
 static void *receive(void *argument)
 {
@@ -52,23 +52,6 @@ static void *receive(void *argument)
 	}
 }
 
-static void open_pty(struct line *line)
-{
-	char name[64];
-	struct termios raw;
-	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0 || grantpt(fd) != 0 || unlockpt(fd) != 0 ||
-	    ptsname_r(fd, name, sizeof(name)) != 0)
-		return;
-	if (tcgetattr(fd, &raw) == 0) {
-		cfmakeraw(&raw);
-		tcsetattr(fd, TCSANOW, &raw);
-	}
-	fprintf(stderr, "serial line: %s\n", name);
-	line->in = line->out = fd;
-}
-
 void line_start(struct line *line, const char *variable, const char *otherwise,
 		uint32_t vector, uint32_t limit)
 {
@@ -85,7 +68,7 @@ void line_start(struct line *line, const char *variable, const char *otherwise,
 		line->in = 0;
 		line->out = 1;
 	} else if (strcmp(what, "pty") == 0) {
-		open_pty(line);
+		line->in = line->out = app_shim_pty();
 	} else if (strncmp(what, "fd:", 3) == 0) {
 		line->in = line->out = atoi(what + 3);
 	} else if (strcmp(what, "out") == 0) {

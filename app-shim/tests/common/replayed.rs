@@ -101,7 +101,8 @@ pub(crate) fn says(case: &Case, rtnotify: &Path, device: &Path, programs: &Path)
     let example = home().join("examples").join(case.name);
     for mode in case.modes {
         let mut replay = Command::new(rtnotify)
-            .args(["replay", "--stamp", "--wait", "1", "--device"])
+            .args(["replay", "--stamp", "--wait", "1", "--delay", "2s"])
+            .arg("--device")
             .arg(device)
             .arg(example.with_extension("rtn"))
             .stdout(Stdio::piped())

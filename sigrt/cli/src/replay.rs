@@ -56,6 +56,9 @@ pub(crate) struct Arguments {
     /// Begin when every source has so many subscribers.
     #[arg(long, value_name = "N", default_value_t = 0)]
     wait: u32,
+    /// Begin so long after that: time for subscribers to get ready.
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    delay: Option<Duration>,
     /// Subscribe to what is posted, and compare; on the loopback that is done anyway.
     #[arg(long)]
     check: bool,
@@ -232,9 +235,11 @@ pub(crate) fn command(global: &Global, arguments: &Arguments) -> Result<bool> {
     }
     let stop = interrupt::channel()?;
     let mut stage = Stage::new(global, arguments, &survey)?;
+    let begins =
+        stage.wait(arguments, &stop)? && arguments.delay.is_none_or(|d| post::wait(Some(d), &stop));
     let started = Instant::now();
     let mut rounds = 0;
-    if stage.wait(arguments, &stop)? {
+    if begins {
         while arguments.times == 0 || rounds < arguments.times {
             if !stage.round(arguments, &survey, &stop)? {
                 break;

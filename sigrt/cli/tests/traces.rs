@@ -229,3 +229,56 @@ fn complaints_are_bounded() {
     assert_eq!(text.lines().count(), 11, "{text}");
     assert!(text.trim_end().ends_with("and 490 more"), "{text}");
 }
+
+/// The time of an event is in its payload, and it begins later.
+#[test]
+fn replay_stamps_and_delays() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = record(
+        directory.path(),
+        "t.rtn",
+        "--device loopback --timer tick=5ms -n 4",
+    );
+    let recorded = events(&path);
+    let start = std::time::Instant::now();
+    let line = &json(&format!(
+        "replay {} --device loopback --fast --stamp --delay 300ms --json",
+        path.display()
+    ))[0];
+    assert!(start.elapsed().as_millis() >= 300);
+    assert_eq!(line["received"], 4);
+    assert_eq!(line["differences"], 0);
+    // Recorded again, from a broker's device, payloads are the distances to the first event.
+    let socket = directory.path().join("socket");
+    let mut serve = spawn(&mut common::command(&format!(
+        "serve --socket {}",
+        socket.display()
+    )));
+    while !socket.exists() {
+        assert!(serve.try_wait().unwrap().is_none());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let device = format!("--device {}", socket.display());
+    let replay = spawn(&mut common::command(&format!(
+        "replay {} --stamp --wait 1 {device}",
+        path.display()
+    )));
+    let again = directory.path().join("again.rtn");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while !rtnotify(&format!("sources tick {device}")).status.success() {
+        assert!(std::time::Instant::now() < deadline);
+    }
+    let output = rtnotify(&format!("record tick -n 4 {device} -o {}", again.display()));
+    assert!(output.status.success(), "{}", err(&output));
+    assert!(finish(replay).status.success());
+    for (event, was) in events(&again).iter().zip(&recorded) {
+        let stamp = u64::from_le_bytes(event.payload[..8].try_into().unwrap());
+        assert_eq!(
+            u128::from(stamp),
+            was.time.saturating_sub(recorded[0].time).as_nanos()
+        );
+        assert_eq!(event.value, was.value);
+    }
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+}
