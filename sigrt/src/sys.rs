@@ -23,8 +23,8 @@ use rtnotify_core::plain::{Layout, Plain as _};
 
 mod socket;
 pub(crate) use socket::{
-    Received, accept, inherited_socket, peer_groups, process_descriptor, receive_message,
-    send_message,
+    Received, Waiting, accept, inherited_socket, is_spent, look, peer_groups, process_descriptor,
+    receive_message, send_message, take,
 };
 
 /// Number of a thread, as `gettid` gives it.

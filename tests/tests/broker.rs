@@ -3,7 +3,8 @@
 //! What only a broker for several processes can go through: processes that end at any moment, peers that do not keep to
 //! the protocol, users that want too much.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -404,6 +405,7 @@ fn violations_end_the_connection_and_hurt_nobody() {
     let _watchdog = Watchdog::start("violations_end_the_connection_and_hurt_nobody");
     let broker = broker();
     let mut rig = Rig::window(&backend(&broker));
+    let before = entries(&broker, "fd");
     let null = std::fs::File::open("/dev/null").unwrap();
     let fd = null.as_raw_fd();
 
@@ -466,10 +468,10 @@ fn violations_end_the_connection_and_hurt_nobody() {
         stranger.expect_expulsion(what);
         expect_service(&mut rig);
     }
-    let descriptors = format!("/proc/{}/fd", broker.pid());
-    let open = || std::fs::read_dir(&descriptors).unwrap().count();
-    // Its own, and four for each client of the rig at most.
-    assert!(open() < 20, "{} descriptors are left open", open());
+    // What they have brought is closed a moment later, and all of it.
+    eventually("no descriptor is left open", || {
+        entries(&broker, "fd") == before
+    });
 }
 
 #[test]
@@ -691,6 +693,275 @@ fn what_a_user_holds_is_limited_and_given_back() {
     }
     let clients: Vec<_> = (0..3).map(|_| open().unwrap()).collect();
     assert_eq!(clients.len(), 3);
+}
+
+/// One end of a TCP connection, which is slow to close as long as the other is open: what lies in it cannot be sent.
+fn lingering() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let theirs = listener.accept().unwrap().0;
+    ours.set_nonblocking(true).unwrap();
+    while ours.write(&[0; 4096]).is_ok() {}
+    // Otherwise nobody would wait.
+    ours.set_nonblocking(false).unwrap();
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 300,
+    };
+    setsockopt(&ours, sockopt::Linger, &linger).unwrap();
+    (ours, theirs)
+}
+
+/// Does something that is not to wait for what is slow.
+#[track_caller]
+fn promptly<T>(what: &str, operation: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = operation();
+    let took = start.elapsed();
+    assert!(took < PATIENCE, "{what} took {took:?}");
+    result
+}
+
+/// Stops a process until this is dropped.
+struct Stopped(i32);
+
+impl Stopped {
+    fn new(pid: i32) -> Self {
+        raw::send_signal(pid, libc::SIGSTOP).unwrap();
+        eventually("it is stopped", || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+            stat.rsplit_once(") ").unwrap().1.starts_with('T')
+        });
+        Self(pid)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        raw::send_signal(self.0, libc::SIGCONT).unwrap();
+    }
+}
+
+/// How many entries a directory of a process has.
+fn entries(broker: &Served, directory: &str) -> usize {
+    let path = format!("/proc/{}/{directory}", broker.pid());
+    std::fs::read_dir(path).unwrap().count()
+}
+
+/// What passes a descriptor, and what is to be seen then.
+type Passing = (Box<dyn FnOnce(i32)>, Box<dyn FnOnce()>);
+
+/// One message with a descriptor, to a socket that `owner` has; the errnos of the replies then, before it is disconnected.
+fn passing(
+    to: Stranger,
+    bytes: Vec<u8>,
+    owner: Option<Stranger>,
+    replies: &'static [i32],
+) -> Passing {
+    let to = Arc::new(to);
+    let theirs = Arc::clone(&to);
+    let pass = move |fd| theirs.send(&bytes, &[fd]).unwrap();
+    let look = move || {
+        let owner = owner.as_ref().unwrap_or(&to);
+        for errno in replies {
+            assert_eq!(owner.reply(), Some(*errno));
+        }
+        assert_eq!(owner.reply(), None);
+    };
+    (Box::new(pass), Box::new(look))
+}
+
+fn poller(stranger: &Stranger) -> Stranger {
+    stranger.send(&head(8, 0, 0, 0, 0), &[]).unwrap();
+    Stranger(raw::receive_descriptor(stranger.0.as_fd()))
+}
+
+/// Sends these, and a descriptor with the last.
+fn behind(stranger: &Stranger, first: &[u8], fd: i32) {
+    stranger.send(first, &[]).unwrap();
+    stranger.send(&[], &[]).unwrap();
+    stranger.send(&hello(), &[fd]).unwrap();
+}
+
+/// A way in which a peer can pass what nobody asks for.
+type Passer = (&'static str, fn(&Path) -> Passing);
+
+/// All such ways.
+const PASSERS: &[Passer] = &[
+    ("with the hello", |path| {
+        passing(Stranger::connect(path), hello(), None, &[libc::EPROTO])
+    }),
+    ("with the hello, more than are taken", |path| {
+        let stranger = Arc::new(Stranger::connect(path));
+        let theirs = Arc::clone(&stranger);
+        (
+            Box::new(move |fd| theirs.send(&hello(), &[fd; 200]).unwrap()),
+            Box::new(move || stranger.expect_expulsion("many")),
+        )
+    }),
+    ("and is gone", |path| {
+        let path = path.to_owned();
+        let pass = move |fd| behind(&Stranger::connect(&path), &hello(), fd);
+        (Box::new(pass), Box::new(|| ()))
+    }),
+    ("with an empty message", |path| {
+        passing(Stranger::greeted(path), Vec::new(), None, &[libc::EPROTO])
+    }),
+    ("with a request", |path| {
+        let request = head(abi::IOC_STATS, 0, 0, 0, 0);
+        passing(Stranger::greeted(path), request, None, &[libc::EPROTO])
+    }),
+    ("in place of a memfd", |path| {
+        let request = head(6, 0, 100_000, 0, 0);
+        passing(Stranger::greeted(path), request, None, &[libc::EPROTO])
+    }),
+    ("behind the last request", |path| {
+        let stranger = Arc::new(Stranger::greeted(path));
+        let theirs = Arc::clone(&stranger);
+        (
+            Box::new(move |fd| behind(&theirs, &head(99, 0, 0, 0, 0), fd)),
+            Box::new(move || stranger.expect_expulsion("behind")),
+        )
+    }),
+    ("as an agent", |path| {
+        let stranger = Stranger::greeted(path);
+        passing(register(&stranger), vec![0; 16], Some(stranger), &[])
+    }),
+    ("as an agent that is not wanted any more", |path| {
+        let stranger = Stranger::greeted(path);
+        let agent = register(&stranger);
+        let end = abi::Unregister {
+            size: abi::Unregister::BYTES as u32,
+            ..abi::Unregister::zeroed()
+        };
+        let body = end.to_bytes();
+        let end = head(abi::IOC_UNREGISTER, 0, body.len() as u32, 0, 0);
+        let stranger = Arc::new(stranger);
+        let theirs = Arc::clone(&stranger);
+        let pass = move |fd| {
+            theirs.send(&[end, body.to_vec()].concat(), &[]).unwrap();
+            agent.send(&[0; 16], &[fd]).unwrap();
+        };
+        // Whichever is looked at first.
+        let look = move || while stranger.reply().is_some() {};
+        (Box::new(pass), Box::new(look))
+    }),
+    ("to a poller", |path| {
+        let stranger = Stranger::greeted(path);
+        let poller = poller(&stranger);
+        poller.send(b"one", &[]).unwrap();
+        let pass = move |fd| {
+            poller.send(b"two", &[fd]).unwrap();
+            // It says that it is done.
+            drop(stranger);
+        };
+        (Box::new(pass), Box::new(|| ()))
+    }),
+    ("to a poller that is replaced", |path| {
+        let stranger = Arc::new(Stranger::greeted(path));
+        let theirs = Arc::clone(&stranger);
+        let former = poller(&stranger);
+        let pass = move |fd| {
+            former.send(b"one", &[fd]).unwrap();
+            theirs.send(&head(8, 0, 0, 0, 0), &[]).unwrap();
+        };
+        let look = move || while stranger.reply().is_some() {};
+        (Box::new(pass), Box::new(look))
+    }),
+];
+
+/// Passes slow descriptors in these ways, and some by peers that are refused; the other ends.
+///
+/// The broker stands still until this process has closed them: so the last to do so is not this process. Being stopped
+/// would end a close that waits, so all are passed at once.
+fn pass_slow_ones(broker: &Served, passers: &[Passer], refused: usize) -> Vec<TcpStream> {
+    let prepared: Vec<_> = passers
+        .iter()
+        .map(|(how, prepare)| (*how, prepare(broker.path())))
+        .collect();
+    let mut ends = Vec::new();
+    let mut looks = Vec::new();
+    let stopped = Stopped::new(broker.pid());
+    for (how, (pass, look)) in prepared {
+        let (ours, theirs) = lingering();
+        pass(ours.as_raw_fd());
+        ends.push(theirs);
+        looks.push((how, look));
+    }
+    for _ in 0..refused {
+        let (ours, theirs) = lingering();
+        behind(
+            &Stranger::connect(broker.path()),
+            &hello(),
+            ours.as_raw_fd(),
+        );
+        ends.push(theirs);
+    }
+    drop(stopped);
+    for (how, look) in looks {
+        promptly(how, look);
+    }
+    ends
+}
+
+#[test]
+fn descriptors_that_are_slow_to_close_stop_nobody() {
+    let _watchdog = Watchdog::start("descriptors_that_are_slow_to_close_stop_nobody");
+    // Two are the rig's.
+    let broker = limited(2 + PASSERS.len() as u64, 256, 512 << 20);
+    let mut rig = Rig::window(&backend(&broker));
+    let open = || Client::connect(broker.path(), Access::ReadWrite, false);
+    let threads = entries(&broker, "task");
+    let descriptors = entries(&broker, "fd");
+    let given_back = |places: usize| {
+        let mut clients = Vec::new();
+        eventually("all places are given back", || {
+            clients.extend(open());
+            clients.len() == places
+        });
+        drop(clients);
+        eventually("all is closed", || {
+            entries(&broker, "task") == threads && entries(&broker, "fd") == descriptors
+        });
+    };
+    // Each way alone, and all at once.
+    for passers in PASSERS.chunks(1).chain([PASSERS]) {
+        let refused = if passers.len() == 1 { 0 } else { 3 };
+        let ends = pass_slow_ones(&broker, passers, refused);
+        let how = passers[0].0;
+        for _ in 0..10 {
+            promptly(how, || expect_service(&mut rig));
+        }
+        eventually(&format!("one thread closes what came {how}"), || {
+            entries(&broker, "task") == threads + 1
+        });
+        // Each keeps its place, and that is all.
+        let mut clients = Vec::new();
+        let more = loop {
+            match promptly(how, open) {
+                Ok(client) => clients.push(client),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(more.raw_os_error(), Some(libc::EMFILE), "{how}: {more}");
+        assert_eq!(clients.len(), PASSERS.len() - passers.len(), "{how}");
+        drop(clients);
+        assert!(entries(&broker, "fd") <= descriptors + 8 * passers.len());
+        // Nobody waits for the other ends any more.
+        drop(ends);
+        given_back(PASSERS.len());
+        expect_service(&mut rig);
+    }
+}
+
+#[test]
+fn descriptors_that_are_slow_to_close_do_not_keep_a_broker_from_ending() {
+    let _watchdog =
+        Watchdog::start("descriptors_that_are_slow_to_close_do_not_keep_a_broker_from_ending");
+    let mut broker = broker();
+    let ends = pass_slow_ones(&broker, PASSERS, 0);
+    promptly("the end", || broker.stop());
+    drop(ends);
 }
 
 #[test]

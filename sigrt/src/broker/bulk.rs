@@ -20,6 +20,8 @@ pub(crate) const MOST: usize = abi::MAX_WRITE;
 
 /// Blocks that `stat` counts in.
 const BLOCK: u64 = 512;
+/// Most bytes that a memfd may have beyond its end: the system may give it a huge page.
+const BEYOND: u64 = 512 << 20;
 
 /// Such a memfd.
 #[derive(Debug)]
@@ -43,26 +45,21 @@ impl Bulk {
         })
     }
 
-    /// One that somebody else has made, if it is what it should be and has at least `len` bytes.
+    /// One that somebody else has made, if it is what it should be and has at least `len` bytes. Closing it takes no
+    /// longer than giving back the memory of a long transfer.
     ///
     /// # Errors
     ///
-    /// `EPROTO`: it is not.
-    pub(crate) fn check(fd: OwnedFd, len: usize) -> Result<Self, Errno> {
-        // Only a memfd has seals, so this is no pipe and no file of a network.
-        let seals = fcntl(fd.as_fd(), FcntlArg::F_GET_SEALS).map_err(|_| Errno::EPROTO)?;
-        let status = fstat(fd.as_fd())?;
-        let has = (status.st_blocks as u64).saturating_mul(BLOCK);
-        if !SealFlag::from_bits_retain(seals).contains(SealFlag::F_SEAL_SHRINK)
-            || (status.st_size as u64) < len as u64
-            || has < len as u64
-        {
-            return Err(Errno::EPROTO);
+    /// It is not, and is given back: it may be something that is slow to close.
+    pub(crate) fn check(fd: OwnedFd, len: usize) -> Result<Self, OwnedFd> {
+        if is_fit(&fd, len as u64) {
+            Ok(Self {
+                file: File::from(fd),
+                len,
+            })
+        } else {
+            Err(fd)
         }
-        Ok(Self {
-            file: File::from(fd),
-            len,
-        })
     }
 
     /// How many bytes there is room for.
@@ -94,6 +91,19 @@ impl Bulk {
     }
 }
 
+fn is_fit(fd: &OwnedFd, len: u64) -> bool {
+    // Only a memfd has these seals, so it is no pipe and no file of a network.
+    let (Ok(seals), Ok(status)) = (fcntl(fd.as_fd(), FcntlArg::F_GET_SEALS), fstat(fd.as_fd()))
+    else {
+        return false;
+    };
+    let fixed = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW;
+    let has = (status.st_blocks as u64).saturating_mul(BLOCK);
+    SealFlag::from_bits_retain(seals).contains(fixed)
+        && (len..=MOST as u64).contains(&(status.st_size as u64))
+        && (len..=MOST as u64 + BEYOND).contains(&has)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,15 +126,19 @@ mod tests {
         taken.get(&mut bytes).unwrap();
         assert_eq!(&bytes, b"hello");
         let copy = OwnedFd::from(good.file().try_clone().unwrap());
-        assert_eq!(Bulk::check(copy, 20_000).unwrap_err(), Errno::EPROTO);
+        assert!(Bulk::check(copy, 20_000).is_err());
+        let growing = memfd(10_000, SealFlag::F_SEAL_SHRINK);
+        fallocate(growing.as_fd(), FallocateFlags::empty(), 0, 10_000).unwrap();
         for fd in [
             memfd(10_000, SealFlag::empty()),
             // Nothing has ever been written there.
-            memfd(10_000, SealFlag::F_SEAL_SHRINK),
+            memfd(10_000, SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW),
+            growing,
+            OwnedFd::from(Bulk::new(MOST + 1).unwrap().file),
             OwnedFd::from(File::open("/dev/zero").unwrap()),
             nix::unistd::pipe().unwrap().0,
         ] {
-            assert_eq!(Bulk::check(fd, 10_000).unwrap_err(), Errno::EPROTO);
+            assert!(Bulk::check(fd, 10_000).is_err());
         }
     }
 }

@@ -121,7 +121,7 @@ impl Connection {
         let sent = this.send(&hello, Extra::default());
         let mut message = vec![0; MESSAGE];
         let reply = loop {
-            match sys::receive_message(this.socket.as_fd(), &mut message, true) {
+            match sys::receive_message(this.socket.as_fd(), &mut message, true, false) {
                 // What was said before the end can still be read; the error comes once.
                 Err(Errno::EINTR | Errno::ECONNRESET) => {}
                 Err(errno) => return Err(errno.into()),
@@ -203,7 +203,7 @@ impl Connection {
 
     fn receive(&self, mut message: Vec<u8>) -> Result<Arrived, Errno> {
         loop {
-            match sys::receive_message(self.socket.as_fd(), &mut message, true) {
+            match sys::receive_message(self.socket.as_fd(), &mut message, true, false) {
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno),
                 Ok(mut received) => {

@@ -3,11 +3,11 @@
 //! The broker's end of one connection.
 
 use std::io::IoSlice;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::socket::{AddressFamily, Shutdown, SockFlag, SockType, shutdown, socketpair};
 
 use super::bulk::Bulk;
 use super::peers::Peer;
@@ -145,6 +145,18 @@ impl Poller {
         sys::send_message(self.socket.as_fd(), &[IoSlice::new(&[1])], None, false).ok();
         self.told = true;
     }
+
+    /// Its descriptor, to be closed.
+    pub(super) fn into_socket(self) -> OwnedFd {
+        self.socket
+    }
+}
+
+/// Shuts a socket down; returns whether nothing lies in it that may be slow to close.
+pub(super) fn shut(socket: &OwnedFd, how: Shutdown) -> bool {
+    // It fails when the other end has gone.
+    shutdown(socket.as_raw_fd(), how).ok();
+    sys::is_spent(socket.as_fd())
 }
 
 /// One connection.
@@ -160,6 +172,8 @@ pub(super) struct Link {
     pub(super) agent: Option<OwnedFd>,
     /// For a client that polls.
     pub(super) poller: Option<Poller>,
+    /// What is not wanted and may be slow to close; it ends with the connection, and that ends at once.
+    pub(super) strays: Vec<OwnedFd>,
     /// The agent has once been slower than producers of its user wait for it, and has not caught up since.
     pub(super) late: bool,
     /// Bytes that its registration counts for.
@@ -185,6 +199,7 @@ impl Link {
             access: None,
             agent: None,
             poller: None,
+            strays: Vec::new(),
             late: false,
             bytes: 0,
             sources: 0,
@@ -194,6 +209,27 @@ impl Link {
             listens: true,
             flushes: false,
         }
+    }
+
+    /// Has the client's ends find this closed, but keeps what has been sent to them; returns whether nothing lies here
+    /// that may be slow to close.
+    pub(super) fn shut(&self, how: Shutdown) -> bool {
+        let poller = self.poller.as_ref().map(|poller| &poller.socket);
+        let sockets = [Some(&self.socket), self.agent.as_ref(), poller];
+        let mut spent = self.strays.is_empty();
+        for socket in sockets.into_iter().flatten() {
+            spent &= shut(socket, how);
+        }
+        spent
+    }
+
+    /// All that may be slow to close.
+    pub(super) fn into_remains(self) -> Vec<OwnedFd> {
+        let mut all = self.strays;
+        all.push(self.socket);
+        all.extend(self.agent);
+        all.extend(self.poller.map(Poller::into_socket));
+        all
     }
 
     /// Sends a reply, or keeps it until there is room: no other request of this client is served before that, so no

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, getsockname, getsockopt,
-    listen, socket, sockopt,
+    AddressFamily, Backlog, Shutdown, SockFlag, SockType, UnixAddr, bind, connect, getsockname,
+    getsockopt, listen, shutdown, socket, sockopt,
 };
 
 use super::peers::Admission;
@@ -169,6 +169,14 @@ impl Listener {
             },
             made: None,
         }))
+    }
+}
+
+impl Listener {
+    /// Lets nobody connect any more, unless somebody else listens there as well; returns whether it did.
+    pub(super) fn retire(&self) -> bool {
+        // One that systemd has passed on is for the next broker too.
+        self.made.is_some() && shutdown(self.socket.as_raw_fd(), Shutdown::Both).is_ok()
     }
 }
 

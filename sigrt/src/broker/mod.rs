@@ -23,10 +23,12 @@
 //!
 //! # Threads
 //!
-//! The server is one thread. A client's calls may come from several; whoever waits reads for all.
+//! The server is one thread; descriptors that a peer has passed and nobody wants are closed by others, at most one for
+//! each user, which exist as long as that takes. A client's calls may come from several; whoever waits reads for all.
 
 mod agent;
 mod bulk;
+mod closer;
 mod connection;
 mod link;
 mod listen;

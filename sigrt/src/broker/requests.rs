@@ -85,8 +85,8 @@ impl Server {
         let result = match head.what {
             HELLO => return self.greet(client, &head),
             CLOSE => {
-                if let Some(link) = self.links.get_mut(&client) {
-                    end_agent(link);
+                if let Some(agent) = self.links.get(&client).and_then(|l| l.agent.as_ref()) {
+                    end_agent(agent);
                 }
                 return Handled::Last(Reply::new(&head, Ok((0, 0))));
             }
@@ -218,8 +218,11 @@ impl Server {
     fn pollable(&mut self, client: u64) -> Result<OwnedFd, Errno> {
         let link = self.links.get_mut(&client).ok_or(Errno::ENODEV)?;
         let (ours, theirs) = Poller::new()?;
-        link.poller = Some(ours);
+        let former = link.poller.replace(ours);
         self.pollers.insert(client);
+        if let Some(former) = former {
+            self.part_with(client, former.into_socket());
+        }
         Ok(theirs)
     }
 
@@ -264,9 +267,13 @@ impl Server {
         zero(request.flags)?;
         request.discarded = self.state.unregister(client)?;
         if let Some(link) = self.links.get_mut(&client) {
-            end_agent(link);
+            let agent = link.agent.take();
             self.peers
                 .remove_bytes(link.peer.uid, std::mem::take(&mut link.bytes));
+            if let Some(agent) = agent {
+                end_agent(&agent);
+                self.part_with(client, agent);
+            }
         }
         Ok(bytes_of(&request))
     }

@@ -17,18 +17,19 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::socket::{MsgFlags, recv};
+use nix::sys::socket::{MsgFlags, Shutdown, recv};
 use nix::sys::time::TimeSpec;
 
 use super::bulk::{Bulk, MOST};
-use super::link::{Link, MOST_PARKED, Owed, Parked, Reply, Request};
+use super::closer::{Closer, Owner, Remains};
+use super::link::{Link, MOST_PARKED, Owed, Parked, Reply, Request, shut};
 use super::listen::Listener;
 use super::peers::{Limits, Peers};
 use super::protocol::{self, HELLO, Head, INLINE, MESSAGE, NOTE, WRITE};
 use super::remote::{SharedDesk, Task};
 use super::requests::Handled;
 use crate::loopback::state::{State, now};
-use crate::sys;
+use crate::sys::{self, Waiting};
 
 /// How long a producer's reply waits for agents of its own user.
 const AGENT_PATIENCE: Duration = Duration::from_secs(1);
@@ -36,6 +37,10 @@ const AGENT_PATIENCE: Duration = Duration::from_secs(1);
 const HELLO_PATIENCE: Duration = Duration::from_secs(5);
 /// How long nobody is let in after descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections that were not let in and are not closed yet, before nobody else is let in.
+const MOST_REFUSED: usize = 1024;
+/// Stands for users that are not known, or are not let in.
+const NOBODY: u32 = u32::MAX;
 /// Messages of one connection, or connections, that are taken before the others have their turn.
 const TURN: usize = 16;
 
@@ -45,6 +50,7 @@ const STOP: u64 = 1;
 const CLIENT: u64 = 2;
 const AGENT: u64 = 3;
 const PROCESS: u64 = 4;
+const CLOSED: u64 = 5;
 const ROLES: u64 = 8;
 
 /// The device without the module, for several processes.
@@ -97,6 +103,10 @@ pub struct Server {
     ready: VecDeque<u64>,
     /// Connections that are to end.
     doomed: Vec<u64>,
+    /// What closes what may be slow to close.
+    closer: Closer,
+    /// Connections without a place that it has.
+    refused: usize,
     /// Until when nobody is let in.
     full: Option<Instant>,
     /// A message.
@@ -180,6 +190,8 @@ impl Server {
         let event = |role| EpollEvent::new(EpollFlags::EPOLLIN, token(0, role));
         epoll.add(&listener.socket, event(LISTENER))?;
         epoll.add(stop.as_fd(), event(STOP))?;
+        let closer = Closer::new()?;
+        epoll.add(closer.bell(), event(CLOSED))?;
         Ok(Self {
             listener,
             epoll,
@@ -194,6 +206,8 @@ impl Server {
             owing: BTreeSet::new(),
             ready: VecDeque::new(),
             doomed: Vec::new(),
+            closer,
+            refused: 0,
             full: None,
             buffer: vec![0; MESSAGE],
             scratch: Vec::new(),
@@ -249,6 +263,7 @@ impl Server {
                     CLIENT => self.on_client(link, flags),
                     AGENT => self.on_agent(link),
                     PROCESS => self.doomed.push(link),
+                    CLOSED => self.on_closed(),
                     _ => {}
                 }
             }
@@ -285,34 +300,43 @@ impl Server {
     /// Lets in who waits.
     fn accept(&mut self) {
         for _ in 0..TURN {
+            if self.refused >= MOST_REFUSED {
+                return self.pause();
+            }
             match sys::accept(self.listener.socket.as_fd()) {
                 Ok(socket) => self.let_in(socket),
                 Err(Errno::EINTR | Errno::ECONNABORTED) => {}
                 Err(Errno::EAGAIN) => return,
-                Err(_) => {
-                    // No descriptors or no memory: try again when somebody has gone.
-                    self.full = Some(Instant::now() + ACCEPT_PAUSE);
-                    self.epoll.delete(&self.listener.socket).ok();
-                    return;
-                }
+                // No descriptors or no memory: try again when somebody has gone.
+                Err(_) => return self.pause(),
             }
         }
+    }
+
+    /// Lets in nobody for a moment.
+    fn pause(&mut self) {
+        self.full = Some(Instant::now() + ACCEPT_PAUSE);
+        self.epoll.delete(&self.listener.socket).ok();
     }
 
     fn let_in(&mut self, socket: OwnedFd) {
         let peer = match self.listener.admission.check(&socket) {
             Ok(peer) => peer,
-            Err(errno) => return refuse(&socket, errno),
+            Err(errno) => {
+                refuse(&socket, errno);
+                return self.turn_away(socket, NOBODY, false);
+            }
         };
         if let Err(errno) = self.peers.add_client(peer.uid) {
-            return refuse(&socket, errno);
+            refuse(&socket, errno);
+            return self.turn_away(socket, peer.uid, false);
         }
         // A process that has exited by now has nothing to say; one of another namespace is known by its socket alone.
         let process = match peer.pid {
             0 => None,
             pid => match sys::process_descriptor(pid) {
                 Ok(process) => Some(process),
-                Err(_) => return self.peers.remove_client(peer.uid),
+                Err(_) => return self.turn_away(socket, peer.uid, true),
             },
         };
         let link = self.state.add_client();
@@ -323,12 +347,57 @@ impl Server {
         }
         if added.is_err() {
             self.state.remove_client(link);
-            self.peers.remove_client(peer.uid);
-            return refuse(&socket, Errno::EMFILE);
+            refuse(&socket, Errno::EMFILE);
+            self.epoll.delete(&socket).ok();
+            return self.turn_away(socket, peer.uid, true);
         }
         self.links.insert(link, Link::new(socket, peer, process));
         self.silent
             .push_back((Instant::now() + HELLO_PATIENCE, link));
+    }
+
+    /// Ends a connection that is not let in.
+    fn turn_away(&mut self, socket: OwnedFd, uid: u32, counted: bool) {
+        let owner = Owner { uid, counted };
+        if !counted {
+            self.refused += 1;
+        }
+        if shut(&socket, Shutdown::Both) {
+            drop(socket);
+            return self.give_back(owner);
+        }
+        self.closer.give(Remains {
+            owner,
+            descriptors: vec![socket],
+        });
+    }
+
+    /// The last of a connection has been closed.
+    fn give_back(&mut self, owner: Owner) {
+        if owner.counted {
+            self.peers.remove_client(owner.uid);
+        } else {
+            self.refused -= 1;
+        }
+    }
+
+    fn on_closed(&mut self) {
+        for owner in self.closer.closed() {
+            self.give_back(owner);
+        }
+    }
+
+    /// Closes a socket that a client had besides its connection. If something lies in it that may be slow to close, which
+    /// no client of this version puts there, it goes with the connection, and that ends.
+    pub(super) fn part_with(&mut self, number: u64, socket: OwnedFd) {
+        // It may not be watched.
+        self.epoll.delete(&socket).ok();
+        if !shut(&socket, Shutdown::Both)
+            && let Some(link) = self.links.get_mut(&number)
+        {
+            link.strays.push(socket);
+            self.doomed.push(number);
+        }
     }
 
     fn on_client(&mut self, number: u64, flags: EpollFlags) {
@@ -364,16 +433,28 @@ impl Server {
         let Some(link) = self.links.get_mut(&number) else {
             return;
         };
-        let request = match sys::receive_message(link.socket.as_fd(), &mut self.buffer, false) {
+        // What brings descriptors stays there until they have been found to be what they should be.
+        let socket = link.socket.as_fd();
+        let looked = sys::look(socket).and_then(|waiting| {
+            let keep = waiting == Waiting::Descriptors;
+            sys::receive_message(socket, &mut self.buffer, false, keep).map(|got| (got, keep))
+        });
+        let (received, kept) = match looked {
             Err(Errno::EAGAIN | Errno::EINTR) => return self.listen(number),
             Err(_) => return self.doomed.push(number),
-            Ok(received) if received.len == 0 => return self.doomed.push(number),
-            Ok(received) => parse(received, &self.buffer),
+            Ok((received, false)) if received.len == 0 => return self.doomed.push(number),
+            Ok(looked) => looked,
         };
-        let request = match request {
+        let request = match parse(received, &self.buffer) {
             Ok(request) => request,
-            Err(head) => return self.expel(number, &head),
+            Err((head, strays)) => {
+                link.strays.extend(strays);
+                return self.expel(number, &head);
+            }
         };
+        if kept {
+            sys::take(socket);
+        }
         let greets = request.head.what == HELLO;
         if link.access.is_none() != greets {
             return self.expel(number, &request.head);
@@ -381,10 +462,7 @@ impl Server {
         match self.handle(number, request) {
             Handled::Reply(reply) => self.reply(number, reply),
             Handled::Last(reply) => {
-                // Nothing is left when the client learns of it.
-                if let Some(mut link) = self.end(number) {
-                    link.send(reply).ok();
-                }
+                self.end(number, Some(reply));
             }
             Handled::Wait(parked) => self.park(number, parked),
             Handled::Violation(head) => self.expel(number, &head),
@@ -524,7 +602,12 @@ impl Server {
         };
         let mut bytes = [0; NOTE + 1];
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
-        let answer = match recv(agent.as_raw_fd(), &mut bytes, flags) {
+        let got = sys::look(agent.as_fd()).and_then(|waiting| match waiting {
+            // They stay there; what could not be received is no answer.
+            Waiting::Descriptors => Ok(0),
+            _ => recv(agent.as_raw_fd(), &mut bytes, flags),
+        });
+        let answer = match got {
             Err(Errno::EAGAIN | Errno::EINTR) => return,
             Ok(NOTE) => protocol::answer_from_bytes(&bytes[..NOTE]),
             // A registration without an agent is of no use to anybody.
@@ -643,6 +726,10 @@ impl Server {
                 later(now + ACCEPT_PAUSE);
             }
         }
+        if !self.closer.start() {
+            // No thread could be had.
+            later(now + ACCEPT_PAUSE);
+        }
         for number in self.parked.clone() {
             // Those of a client that has to wait are looked at when it need not any more.
             if !self.is_busy(number)
@@ -676,26 +763,53 @@ impl Server {
     fn end_doomed(&mut self) -> bool {
         let mut any = false;
         for number in std::mem::take(&mut self.doomed) {
-            any |= self.end(number).is_some();
+            any |= self.end(number, None);
         }
         any
     }
 
-    /// Takes everything from a client and gives it back. Its agent, if it is still there, finds its socket closed.
-    fn end(&mut self, number: u64) -> Option<Link> {
-        let link = self.links.remove(&number)?;
+    /// Takes everything from a client and gives it back, but for its place if what it had may be slow to close; returns
+    /// whether there was such a client. Its agent, if it is still there, finds its socket closed.
+    fn end(&mut self, number: u64, last: Option<Reply>) -> bool {
+        let Some(mut link) = self.links.remove(&number) else {
+            return false;
+        };
         self.state.remove_client(number);
         let uid = link.peer.uid;
         let waiting: u64 = link.parked.iter().map(|parked| parked.bytes).sum();
         self.peers.remove_bytes(uid, link.bytes + waiting);
         self.peers.remove_sources(uid, link.sources);
-        self.peers.remove_client(uid);
         self.pollers.remove(&number);
         self.parked.remove(&number);
         self.owing.remove(&number);
         drop(self.send_orders());
         self.caught_up(number);
-        Some(link)
+        self.epoll.delete(&link.socket).ok();
+        if let Some(agent) = &link.agent {
+            self.epoll.delete(agent).ok();
+        }
+        let spent = link.shut(Shutdown::Read);
+        if spent {
+            self.peers.remove_client(uid);
+        }
+        // Nothing is left when the client learns of it.
+        if let Some(reply) = last {
+            link.send(reply).ok();
+        }
+        if !spent {
+            link.shut(Shutdown::Both);
+            self.bury(link);
+        }
+        true
+    }
+
+    /// Has all that a client had closed, and its place kept until then.
+    fn bury(&self, link: Link) {
+        let uid = link.peer.uid;
+        self.closer.give(Remains {
+            owner: Owner { uid, counted: true },
+            descriptors: link.into_remains(),
+        });
     }
 
     /// Has the loop tell of what an agent says.
@@ -705,12 +819,27 @@ impl Server {
     }
 }
 
-/// Tells an agent that its registration has ended, and takes the socket.
-pub(super) fn end_agent(link: &mut Link) {
-    if let Some(agent) = link.agent.take() {
-        // One that does not take it has gone.
-        send_order(agent.as_fd(), 0, Task::End).ok();
+impl Drop for Server {
+    /// Does not wait for what is slow to close either: the process may end before it is closed.
+    fn drop(&mut self) {
+        for link in std::mem::take(&mut self.links).into_values() {
+            if !link.shut(Shutdown::Both) {
+                self.bury(link);
+            }
+        }
+        // Those who wait to be let in may have sent something already.
+        if self.listener.retire() {
+            while let Ok(socket) = sys::accept(self.listener.socket.as_fd()) {
+                self.turn_away(socket, NOBODY, false);
+            }
+        }
     }
+}
+
+/// Tells an agent that its registration has ended.
+pub(super) fn end_agent(agent: &OwnedFd) {
+    // One that does not take it has gone.
+    send_order(agent.as_fd(), 0, Task::End).ok();
 }
 
 fn send_order(agent: BorrowedFd<'_>, lane: u8, task: Task) -> Result<(), Errno> {
@@ -728,32 +857,36 @@ fn refuse(socket: &OwnedFd, errno: Errno) {
     sys::send_message(socket.as_fd(), &[io::IoSlice::new(&head)], None, false).ok();
 }
 
-/// The request in a message; the head of one that is none.
-fn parse(mut received: sys::Received, buffer: &[u8]) -> Result<Request, Head> {
+/// The request in a message; the head of one that is none, and what that has brought.
+fn parse(received: sys::Received, buffer: &[u8]) -> Result<Request, (Head, Vec<OwnedFd>)> {
     let bytes = &buffer[..received.len.min(buffer.len())];
-    let (head, body) = Head::split(bytes).ok_or(Head::default())?;
+    let mut descriptors = received.descriptors;
+    let Some((head, body)) = Head::split(bytes) else {
+        return Err((Head::default(), descriptors));
+    };
     let len = head.len as usize;
-    let fd = received.descriptors.pop();
-    if received.cut || !received.descriptors.is_empty() || (head.word != 0 && head.what != HELLO) {
-        return Err(head);
+    if received.cut || descriptors.len() > 1 || (head.word != 0 && head.what != HELLO) {
+        return Err((head, descriptors));
     }
+    let check = |fd, len| Bulk::check(fd, len).map_err(|fd| (head, vec![fd]));
     let mut request = Request {
         head,
         body: body.to_vec(),
         bulk: None,
     };
-    match fd {
+    match descriptors.pop() {
         None if body.len() == len => {}
         Some(fd) if body.is_empty() && head.what == WRITE && (INLINE + 1..=MOST).contains(&len) => {
-            let bulk = Bulk::check(fd, len).map_err(|_| head)?;
+            let bulk = check(fd, len)?;
             request.body.resize(len, 0);
-            bulk.get(&mut request.body).map_err(|_| head)?;
+            bulk.get(&mut request.body)
+                .map_err(|_| (head, Vec::new()))?;
         }
         Some(fd) if body.is_empty() && len == 0 && super::requests::takes_bulk(head.what) => {
             let room = usize::try_from(head.b).unwrap_or(usize::MAX).min(MOST);
-            request.bulk = Some(Bulk::check(fd, room).map_err(|_| head)?);
+            request.bulk = Some(check(fd, room)?);
         }
-        _ => return Err(head),
+        stray => return Err((head, stray.into_iter().collect())),
     }
     Ok(request)
 }

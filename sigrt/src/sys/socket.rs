@@ -7,14 +7,17 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, accept4, recvmsg, sendmsg,
+    ControlMessage, MsgFlags, SockFlag, SockType, accept4, getsockopt, recv, recvmsg, sendmsg,
+    setsockopt, sockopt,
 };
 
 /// `asm-generic/socket.h`; not in the `libc` crate for every C library.
 const SO_PEERGROUPS: libc::c_int = 59;
 
-/// Descriptors that a message can bring; more are closed by the kernel, and the message is cut off.
+/// Descriptors that a message can bring; of more the rest is not taken, and the message is cut off.
 const DESCRIPTORS: usize = 4;
+/// Messages that are looked through before a socket is taken for full.
+const LEFT: usize = 256;
 
 /// Sends one message, whole or not at all, without `SIGPIPE`.
 ///
@@ -48,7 +51,69 @@ pub(crate) struct Received {
     pub(crate) descriptors: Vec<OwnedFd>,
 }
 
-/// Receives one message.
+/// What lies at the head of a Unix socket's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// The end, or an empty message.
+    Nothing,
+    Bytes,
+    /// A message with descriptors. Taken without a place for them, the kernel would close them at once, and have the
+    /// caller wait for that.
+    Descriptors,
+}
+
+/// Looks at what would be received next, and leaves it there.
+///
+/// # Errors
+///
+/// `EAGAIN` (there is nothing yet), `ECONNRESET`, `EINTR`.
+pub(crate) fn look(socket: BorrowedFd<'_>) -> Result<Waiting, Errno> {
+    let mut byte = [0];
+    let mut parts = [IoSliceMut::new(&mut byte)];
+    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, None, flags)?;
+    // Control data without a place for it (`scm_recv`, include/net/scm.h).
+    Ok(if message.flags.contains(MsgFlags::MSG_CTRUNC) {
+        Waiting::Descriptors
+    } else if message.bytes == 0 {
+        Waiting::Nothing
+    } else {
+        Waiting::Bytes
+    })
+}
+
+/// Takes what [`look`] has seen, of a message all, of a stream one byte. Its descriptors, if it has any, must be open
+/// elsewhere.
+pub(crate) fn take(socket: BorrowedFd<'_>) {
+    // What cannot be taken stays to be found again.
+    recv(socket.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT).ok();
+}
+
+/// Takes what is left in a Unix socket that has been shut down for reading; returns whether all of that was without
+/// descriptors, so that closing the socket closes nothing else.
+pub(crate) fn is_spent(socket: BorrowedFd<'_>) -> bool {
+    for _ in 0..LEFT {
+        match look(socket) {
+            Ok(Waiting::Bytes) => take(socket),
+            Ok(Waiting::Nothing) => return is_at_end(socket),
+            // Said once.
+            Err(Errno::EINTR | Errno::ECONNRESET) => {}
+            Ok(Waiting::Descriptors) | Err(_) => return false,
+        }
+    }
+    false
+}
+
+/// Whether what reads as nothing is the end, and not an empty message.
+fn is_at_end(socket: BorrowedFd<'_>) -> bool {
+    if getsockopt(&socket, sockopt::SockType) == Ok(SockType::Stream) {
+        return true;
+    }
+    // Every message has credentials then, but the end has none.
+    setsockopt(&socket, sockopt::PassCred, &true).is_ok() && look(socket) == Ok(Waiting::Nothing)
+}
+
+/// Receives one message, or with `keep` a copy of it: what it brings is open here then, and lies there as well.
 ///
 /// # Errors
 ///
@@ -57,39 +122,68 @@ pub(crate) fn receive_message(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],
     wait: bool,
+    keep: bool,
 ) -> Result<Received, Errno> {
-    // Of `cmsg_space!`, but on the stack: a header of 16 bytes, then the descriptors.
+    // A header of 16 bytes, then the descriptors; aligned as a header is.
     let mut control = [0_u64; 2 + DESCRIPTORS.div_ceil(2)];
-    // SAFETY: the array is as long as that, and bytes have no alignment and no bad values.
-    let control = unsafe {
-        std::slice::from_raw_parts_mut(control.as_mut_ptr().cast::<u8>(), size_of_val(&control))
-    };
-    let mut flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let mut flags = libc::MSG_CMSG_CLOEXEC;
     if !wait {
-        flags |= MsgFlags::MSG_DONTWAIT;
+        flags |= libc::MSG_DONTWAIT;
     }
-    let mut parts = [IoSliceMut::new(buffer)];
-    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(control), flags)?;
-    let mut cut = message
-        .flags
-        .intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC);
-    let mut descriptors = Vec::new();
-    match message.cmsgs() {
-        Ok(all) => {
-            for part in all {
-                if let ControlMessageOwned::ScmRights(fds) = part {
-                    // SAFETY: the kernel has just made these for us alone.
-                    descriptors.extend(fds.into_iter().map(|fd| unsafe { own(fd) }));
-                }
+    if keep {
+        flags |= libc::MSG_PEEK;
+    }
+    let mut part = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    // SAFETY: all zero is a valid header, of a message without anything.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control) as _;
+    // SAFETY: the header names the two buffers, which live and are as long as it says.
+    let len = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags) };
+    let len = Errno::result(len)? as usize;
+    Ok(Received {
+        len,
+        cut: message.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0,
+        // SAFETY: the kernel has just filled it in, and `control` lives.
+        descriptors: unsafe { descriptors_of(&message) },
+    })
+}
+
+/// The descriptors that a message has brought, also where some of them had no place: `nix` gives none then, and so leaves
+/// the others open.
+///
+/// # Safety
+///
+/// `recvmsg` has filled in the header, its control data lives, and nobody has taken the descriptors.
+unsafe fn descriptors_of(message: &libc::msghdr) -> Vec<OwnedFd> {
+    let mut all = Vec::new();
+    // SAFETY: the header is a filled in one, says the caller.
+    let mut part = unsafe { libc::CMSG_FIRSTHDR(message) };
+    while !part.is_null() {
+        // SAFETY: the macros give headers that lie in the control data whole.
+        let head = unsafe { part.read_unaligned() };
+        if (head.cmsg_level, head.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+            // SAFETY: no memory is involved.
+            let start = unsafe { libc::CMSG_LEN(0) } as usize;
+            let len = (head.cmsg_len as usize).saturating_sub(start);
+            // SAFETY: behind that header.
+            let data = unsafe { libc::CMSG_DATA(part) };
+            // SAFETY: the kernel has put so many bytes there.
+            let data = unsafe { std::slice::from_raw_parts(data, len) };
+            for fd in data.as_chunks().0 {
+                // SAFETY: the kernel has just made it for us alone.
+                all.push(unsafe { own(RawFd::from_ne_bytes(*fd)) });
             }
         }
-        Err(_) => cut = true,
+        // SAFETY: as for the first.
+        part = unsafe { libc::CMSG_NXTHDR(message, part) };
     }
-    Ok(Received {
-        len: message.bytes,
-        cut,
-        descriptors,
-    })
+    all
 }
 
 /// Accepts one connection, which does not block.
