@@ -189,6 +189,8 @@ fn take_order(shared: &Shared) -> bool {
 }
 
 fn ring(ringer: &mut Ringer, signal: Signal) -> Found {
+    // The target may be anywhere, unlike the one that posts over the loopback.
+    ringer.settle();
     match ringer.send(signal) {
         (_, true) => Found::Exited(ringer.replace_target()),
         (Outcome::Sent, _) => Found::Sent,

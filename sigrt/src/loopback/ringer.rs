@@ -86,6 +86,13 @@ impl Ringer {
         self.maybe_pending
     }
 
+    /// Waits for a moment in which the target can be seen, before sending; for who has not got the broker's lock.
+    pub(crate) fn settle(&self) {
+        if let Some(target) = self.target.as_ref().filter(|_| !self.dispatcher) {
+            target.settle(self.signo);
+        }
+    }
+
     /// Sends one signal; also says whether the target turned out to have exited.
     pub(crate) fn send(&mut self, signal: Signal) -> (Outcome, bool) {
         let Some(target) = &self.target else {

@@ -4,7 +4,7 @@
 //!
 //! The module looks into the task itself; userspace reads `/proc/self/task/TID/status`. The file is opened
 //! once, at registration: it stays bound to that very thread, so a number used again is not mistaken for it.
-//! Runs under the broker's lock and never blocks, but for [`Target::promises`], which runs before that is taken.
+//! Runs under the broker's lock and never blocks, but for [`Target::promises`] and [`Target::settle`], which run without it.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -45,7 +45,7 @@ enum Accepts {
     Unknown,
 }
 
-/// Longest time that registering waits for a thread to be seen at rest.
+/// Longest time to wait for a thread to be seen at rest.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 fn bit(signo: i32) -> u64 {
@@ -129,15 +129,25 @@ impl Target {
     /// [`PATIENCE`] at most, until it can be seen: a thread that is only on its way out of `sigtimedwait` blocks
     /// its signals again in a moment, one that does not block them never does.
     pub(crate) fn promises(&self, signo: i32) -> Result<bool, Errno> {
+        Ok(self.wait_until_seen(signo)? == Accepts::Yes)
+    }
+
+    /// Waits, for [`PATIENCE`] at most, until it can be seen what the thread does with `signo`.
+    fn wait_until_seen(&self, signo: i32) -> Result<Accepts, Errno> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.look(signo)? {
-                Accepts::Yes => return Ok(true),
-                Accepts::No => return Ok(false),
-                Accepts::Unknown if Instant::now() >= deadline => return Ok(false),
-                Accepts::Unknown => thread::sleep(Duration::from_millis(1)),
+                Accepts::Unknown if Instant::now() < deadline => {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                seen => return Ok(seen),
             }
         }
+    }
+
+    /// Before [`Target::accepts`], for who may block: fewer threads are then taken at their word.
+    pub(crate) fn settle(&self, signo: i32) {
+        self.wait_until_seen(signo).ok();
     }
 
     /// Whether the thread still runs, for kernels without [`Target::exit`].
