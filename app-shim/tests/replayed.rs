@@ -4,7 +4,7 @@
 
 mod common;
 #[path = "common/replayed.rs"]
-mod replayed;
+mod legacy;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{LIMIT, build_package, home, library_folder, run};
-use replayed::Case;
+use legacy::Case;
 
 /// The programs, as the Makefile beside them builds them.
 fn programs() -> &'static Path {
@@ -85,35 +85,5 @@ impl Drop for Broker {
 #[track_caller]
 fn says(case: &Case) {
     let broker = Broker::start();
-    replayed::says(case, rtnotify(), &broker.socket(), programs());
-}
-
-#[test]
-fn a_serial_driver() {
-    says(&replayed::SERIAL_DRIVER);
-}
-
-#[test]
-fn a_pulse_width_decoder() {
-    says(&replayed::PULSE_WIDTH);
-}
-
-#[test]
-fn a_quadrature_encoder() {
-    says(&replayed::QUADRATURE);
-}
-
-#[test]
-fn a_flow_meter() {
-    says(&replayed::FLOW_METER);
-}
-
-#[test]
-fn a_serial_terminal() {
-    says(&replayed::TERMINAL);
-}
-
-#[test]
-fn a_stepper() {
-    says(&replayed::STEPPER);
+    legacy::replayed(case, rtnotify(), &broker.socket(), programs());
 }

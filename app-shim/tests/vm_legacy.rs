@@ -7,11 +7,11 @@
 
 mod common;
 #[path = "common/replayed.rs"]
-mod replayed;
+mod legacy;
 
 use std::path::Path;
 
-use replayed::Case;
+use legacy::Case;
 
 #[track_caller]
 fn says(case: &Case) {
@@ -19,40 +19,10 @@ fn says(case: &Case) {
     let test = std::env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
     let device = Path::new(sigrt::DEFAULT_PATH);
-    replayed::says(
+    legacy::replayed(
         case,
         &profile.join("rtnotify"),
         device,
         &profile.join("legacy"),
     );
-}
-
-#[test]
-fn a_serial_driver() {
-    says(&replayed::SERIAL_DRIVER);
-}
-
-#[test]
-fn a_pulse_width_decoder() {
-    says(&replayed::PULSE_WIDTH);
-}
-
-#[test]
-fn a_quadrature_encoder() {
-    says(&replayed::QUADRATURE);
-}
-
-#[test]
-fn a_flow_meter() {
-    says(&replayed::FLOW_METER);
-}
-
-#[test]
-fn a_serial_terminal() {
-    says(&replayed::TERMINAL);
-}
-
-#[test]
-fn a_stepper() {
-    says(&replayed::STEPPER);
 }

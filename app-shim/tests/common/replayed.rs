@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The legacy programs, fed by `rtnotify replay` through a device: each says exactly what it says in virtual time.
+//! The legacy programs, fed by `rtnotify replay` through a device: each says what it says in virtual time. `says` of the
+//! test program names the device.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::{LIMIT, home, program, run};
+use crate::says;
 
 /// A program of `examples`, its map and trace, and what it says.
 pub(crate) struct Case {
@@ -30,7 +32,7 @@ enum Says {
 
 const BOTH: &[&str] = &["thread", "preempt"];
 
-pub(crate) const SERIAL_DRIVER: Case = Case {
+const SERIAL_DRIVER: Case = Case {
     name: "vxworks/serial",
     arguments: &[],
     variables: &[],
@@ -41,7 +43,7 @@ pub(crate) const SERIAL_DRIVER: Case = Case {
     ),
 };
 
-pub(crate) const PULSE_WIDTH: Case = Case {
+const PULSE_WIDTH: Case = Case {
     name: "arduino/pulse_width",
     arguments: &[],
     variables: &[("APP_SHIM_ARDUINO_END", "12s")],
@@ -53,7 +55,7 @@ pub(crate) const PULSE_WIDTH: Case = Case {
     ),
 };
 
-pub(crate) const QUADRATURE: Case = Case {
+const QUADRATURE: Case = Case {
     name: "arduino/quadrature",
     arguments: &[],
     variables: &[("APP_SHIM_ARDUINO_END", "10s")],
@@ -64,7 +66,7 @@ pub(crate) const QUADRATURE: Case = Case {
     ),
 };
 
-pub(crate) const FLOW_METER: Case = Case {
+const FLOW_METER: Case = Case {
     name: "wiringpi/flow_meter",
     arguments: &["3"],
     variables: &[],
@@ -75,7 +77,7 @@ pub(crate) const FLOW_METER: Case = Case {
     ),
 };
 
-pub(crate) const TERMINAL: Case = Case {
+const TERMINAL: Case = Case {
     name: "legacy/dos_terminal",
     arguments: &[],
     variables: &[("APP_SHIM_DOS_COM1", "out")],
@@ -87,7 +89,7 @@ pub(crate) const TERMINAL: Case = Case {
     ),
 };
 
-pub(crate) const STEPPER: Case = Case {
+const STEPPER: Case = Case {
     name: "legacy/avr_stepper",
     arguments: &[],
     variables: &[],
@@ -97,7 +99,7 @@ pub(crate) const STEPPER: Case = Case {
 
 /// Feeds the program of the folder `programs` through `device`, in each of its modes.
 #[track_caller]
-pub(crate) fn says(case: &Case, rtnotify: &Path, device: &Path, programs: &Path) {
+pub(crate) fn replayed(case: &Case, rtnotify: &Path, device: &Path, programs: &Path) {
     let example = home().join("examples").join(case.name);
     for mode in case.modes {
         let mut replay = Command::new(rtnotify)
@@ -161,4 +163,34 @@ fn wait_for_sources(rtnotify: &Path, device: &Path, map: &Path) {
         assert!(Instant::now() < deadline, "no sources {names:?}");
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_serial_driver() {
+    says(&SERIAL_DRIVER);
+}
+
+#[test]
+fn a_pulse_width_decoder() {
+    says(&PULSE_WIDTH);
+}
+
+#[test]
+fn a_quadrature_encoder() {
+    says(&QUADRATURE);
+}
+
+#[test]
+fn a_flow_meter() {
+    says(&FLOW_METER);
+}
+
+#[test]
+fn a_serial_terminal() {
+    says(&TERMINAL);
+}
+
+#[test]
+fn a_stepper() {
+    says(&STEPPER);
 }

@@ -7,6 +7,7 @@
 #define APP_SHIM_VX_SEM_LIB_H
 
 #include "app_shim_vx.h"
+#include "taskLib.h"
 
 #define S_semLib_INVALID_STATE (M_semLib | 101)
 #define S_semLib_INVALID_OPTION (M_semLib | 102)
@@ -32,6 +33,14 @@ typedef enum { SEM_EMPTY, SEM_FULL } SEM_B_STATE;
 extern "C" {
 #endif
 
+/* Mutexes with SEM_DELETE_SAFE, by the part of an identifier that is an index. */
+APP_SHIM_VX_FUNCTION unsigned char app_shim_vx_delete_safe[8192] = { 0 };
+
+APP_SHIM_VX_FUNCTION unsigned char *app_shim_vx_is_delete_safe(SEM_ID semId)
+{
+	return &app_shim_vx_delete_safe[(uintptr_t)semId % 8192];
+}
+
 APP_SHIM_VX_FUNCTION SEM_ID app_shim_vx_sem(uint32_t kind, uint32_t initial,
 					    int options)
 {
@@ -52,6 +61,8 @@ APP_SHIM_VX_FUNCTION SEM_ID app_shim_vx_sem(uint32_t kind, uint32_t initial,
 		(options & SEM_Q_PRIORITY) ? APP_SHIM_BY_PRIORITY : 0, &id);
 	if (app_shim_vx_status(result) != OK)
 		return NULL;
+	*app_shim_vx_is_delete_safe((SEM_ID)(uintptr_t)id) =
+		kind == APP_SHIM_SEM_MUTEX && (options & SEM_DELETE_SAFE) != 0;
 	return (SEM_ID)(uintptr_t)id;
 }
 
@@ -101,16 +112,27 @@ APP_SHIM_VX_FUNCTION STATUS semGive(SEM_ID semId)
 
 	if (result == APP_SHIM_FULL)
 		return app_shim_vx_error(S_semLib_COUNT_OVERFLOW);
+	if (result == APP_SHIM_OK && *app_shim_vx_is_delete_safe(semId))
+		taskUnsafe();
 	return app_shim_vx_status(result);
 }
 
 /* At most so many ticks. Not for service routines, whatever the timeout. */
 APP_SHIM_VX_FUNCTION STATUS semTake(SEM_ID semId, int timeout)
 {
+	int safe = *app_shim_vx_is_delete_safe(semId);
+	app_shim_result result;
+
 	if (app_shim_in_isr())
 		return app_shim_vx_status(APP_SHIM_IN_ISR);
-	return app_shim_vx_status(app_shim_sem_take(
-		(uintptr_t)semId, app_shim_vx_timeout(timeout)));
+	/* Before it has it, lest it be deleted in between. */
+	if (safe)
+		taskSafe();
+	result = app_shim_sem_take((uintptr_t)semId,
+				   app_shim_vx_timeout(timeout));
+	if (safe && result != APP_SHIM_OK)
+		taskUnsafe();
+	return app_shim_vx_status(result);
 }
 
 APP_SHIM_VX_FUNCTION STATUS semFlush(SEM_ID semId)

@@ -145,6 +145,22 @@ APP_SHIM_VX_FUNCTION STATUS sysBusIntAck(int intLevel)
 	return intLevel >= 1 && intLevel <= 7 ? OK : ERROR;
 }
 
+/* There is no bus: its addresses are nobody's. */
+APP_SHIM_VX_FUNCTION STATUS sysBusToLocalAdrs(int adrsSpace, char *busAdrs,
+					      char **pLocalAdrs)
+{
+	(void)adrsSpace;
+	(void)busAdrs;
+	(void)pLocalAdrs;
+	return app_shim_vx_error(ENODEV);
+}
+
+APP_SHIM_VX_FUNCTION STATUS sysLocalToBusAdrs(int adrsSpace, char *localAdrs,
+					      char **pBusAdrs)
+{
+	return sysBusToLocalAdrs(adrsSpace, localAdrs, pBusAdrs);
+}
+
 APP_SHIM_VX_FUNCTION char *sysModel(void)
 {
 	static char model[] = "app-shim";
