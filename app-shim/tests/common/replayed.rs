@@ -46,7 +46,7 @@ const SERIAL_DRIVER: Case = Case {
 const PULSE_WIDTH: Case = Case {
     name: "arduino/pulse_width",
     arguments: &[],
-    variables: &[("APP_SHIM_ARDUINO_END", "12s")],
+    variables: &[("APP_SHIM_ARDUINO_END", "10s")],
     modes: BOTH,
     expected: Says::All(
         "waiting for thermometers\r\nthermometer 42: 21.5 C (27 pulses)\r\n\
@@ -58,7 +58,7 @@ const PULSE_WIDTH: Case = Case {
 const QUADRATURE: Case = Case {
     name: "arduino/quadrature",
     arguments: &[],
-    variables: &[("APP_SHIM_ARDUINO_END", "10s")],
+    variables: &[("APP_SHIM_ARDUINO_END", "7s")],
     modes: BOTH,
     expected: Says::All(
         "volume 50\r\nvolume 58, position 232, 0 errors\r\nvolume 38, position 152, 0 errors\r\n\
