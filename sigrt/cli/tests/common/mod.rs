@@ -26,11 +26,16 @@ pub fn command(arguments: &str) -> Command {
 }
 
 /// Waits for the end, and kills what does not come to one.
-pub fn finish(mut child: Child) -> Output {
+pub fn finish(child: Child) -> Output {
+    finish_within(child, PATIENCE)
+}
+
+/// The same for what takes long.
+pub fn finish_within(mut child: Child, patience: Duration) -> Output {
     let (done, wait) = mpsc::channel::<()>();
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
     let watchdog = thread::spawn(move || {
-        if wait.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+        if wait.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
             nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).ok();
         }
     });
