@@ -123,15 +123,39 @@ impl Feeds {
     }
 
     pub(crate) fn stop(&mut self) {
-        for running in &mut self.running {
+        self.end_from(0);
+    }
+
+    /// Ends those that were started after the first so many.
+    fn end_from(&mut self, first: usize) {
+        let mut ending = self.running.split_off(first);
+        for running in &mut ending {
             running.stop = None;
             if let Some(event) = &running.event {
                 event.write(1).ok();
             }
         }
-        for running in self.running.drain(..) {
+        for running in ending {
             running.thread.join().ok();
         }
+    }
+
+    /// Starts a feeder, which looks at its channel, and at the event if it has one, to see when to end.
+    fn run(
+        &mut self,
+        core: &Arc<Core>,
+        name: &str,
+        event: Option<Arc<EventFd>>,
+        body: impl FnOnce(&Core, &Receiver<()>) + Send + 'static,
+    ) -> Result<(), Failure> {
+        let (stop, stopped) = bounded(0);
+        let thread = spawn(core, name, move |core| body(core, &stopped))?;
+        self.running.push(Running {
+            thread,
+            stop: Some(stop),
+            event,
+        });
+        Ok(())
     }
 
     fn create_sources(&mut self, entries: &[Entry]) -> Result<(), Failure> {
@@ -149,7 +173,17 @@ impl Feeds {
         Ok(())
     }
 
+    /// Starts all feeders of these entries, or none.
     fn launch(&mut self, core: &Arc<Core>, entries: &[Entry]) -> Result<(), Failure> {
+        let before = self.running.len();
+        let launched = self.launch_all(core, entries);
+        if launched.is_err() {
+            self.end_from(before);
+        }
+        launched
+    }
+
+    fn launch_all(&mut self, core: &Arc<Core>, entries: &[Entry]) -> Result<(), Failure> {
         self.create_sources(entries)?;
         let named = |pick: fn(&Feed) -> Option<&String>| -> Vec<(String, Target)> {
             entries
@@ -199,16 +233,9 @@ impl Feeds {
             known.push(*target);
         }
         let subscription = builder.start().map_err(|e| os("subscription", e))?;
-        let (stop, stopped) = bounded(0);
-        let thread = spawn(core, "shim-feed", move |core| {
-            receive(core, &subscription, &targets, &stopped);
-        })?;
-        self.running.push(Running {
-            thread,
-            stop: Some(stop),
-            event: None,
-        });
-        Ok(())
+        self.run(core, "shim-feed", None, move |core, stopped| {
+            receive(core, &subscription, &targets, stopped);
+        })
     }
 
     /// Starts a thread for realtime signals, each of which is an event with its value.
@@ -221,16 +248,9 @@ impl Feeds {
         numbers.sort_unstable();
         numbers.dedup();
         let signals = Signals::start(&numbers).map_err(|e| os("signal", e))?;
-        let (stop, stopped) = bounded(0);
-        let thread = spawn(core, "shim-signals", move |core| {
-            taken(core, &signals, &targets, &stopped);
-        })?;
-        self.running.push(Running {
-            thread,
-            stop: Some(stop),
-            event: None,
-        });
-        Ok(())
+        self.run(core, "shim-signals", None, move |core, stopped| {
+            taken(core, &signals, &targets, stopped);
+        })
     }
 
     /// Starts threads for descriptors and signals, if there are any.
@@ -281,17 +301,10 @@ impl Feeds {
         for (signo, _) in &signals {
             relay::install(*signo, &event).map_err(|e| os("signal", e))?;
         }
-        let (stop, stopped) = bounded::<()>(0);
         let theirs = Arc::clone(&event);
-        let thread = spawn(core, "shim-poll", move |core| {
-            poll_all(core, files, (&signals, counted), &theirs, &stopped);
-        })?;
-        self.running.push(Running {
-            thread,
-            stop: Some(stop),
-            event: Some(event),
-        });
-        Ok(())
+        self.run(core, "shim-poll", Some(event), move |core, stopped| {
+            poll_all(core, files, (&signals, counted), &theirs, stopped);
+        })
     }
 }
 

@@ -385,6 +385,15 @@ fn timers_files_descriptors_and_signals_feed_vectors() {
     assert_eq!(controller.count(3), Ok(10), "one for each signal");
     let failure = controller.map("file:/no/such/file vector 4").unwrap_err();
     assert_eq!(failure.error, Error::Os);
+    // What came before the part that cannot be had is not fed, either.
+    let failure = controller
+        .map("loopback:half vector 5; file:/no/such/file vector 6")
+        .unwrap_err();
+    assert_eq!(failure.error, Error::Os);
+    let half = controller.loopback().source("half").unwrap();
+    let info = controller.loopback().sources().unwrap();
+    let info = info.iter().find(|info| info.number == half.number());
+    assert_eq!(info.unwrap().subscribers, 0);
     controller.stop().unwrap();
 }
 
