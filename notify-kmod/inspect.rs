@@ -100,15 +100,8 @@ struct State(u32);
 
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [(u32, &str); 5] = [
-            (abi::STATE_REGISTERED, "registered"),
-            (abi::STATE_REFUSED, "refused"),
-            (abi::STATE_TARGET_GONE, "target-gone"),
-            (abi::STATE_EXEC, "exec"),
-            (abi::STATE_UNHANDLED, "unhandled"),
-        ];
         let mut separator = "";
-        for (_, name) in NAMES.iter().filter(|(bit, _)| self.0 & bit != 0) {
+        for (_, name) in abi::Stats::STATES.iter().filter(|(bit, _)| self.0 & bit != 0) {
             f.write_str(separator)?;
             f.write_str(name)?;
             separator = ",";
@@ -149,31 +142,6 @@ impl fmt::Display for Source {
     }
 }
 
-/// The counters of `rtnotify_stats` by their names there.
-fn counters(stats: &abi::Stats) -> [(&'static str, u64); 19] {
-    [
-        ("posted", stats.posted),
-        ("consumed", stats.consumed),
-        ("queued", stats.queued),
-        ("lost_queue_full", stats.lost_queue_full),
-        ("lost_quota", stats.lost_quota),
-        ("lost_too_large", stats.lost_too_large),
-        ("lost_discarded", stats.lost_discarded),
-        ("lost_oldest", stats.lost_oldest),
-        ("lost_superseded", stats.lost_superseded),
-        ("gaps", stats.gaps),
-        ("signals_sent", stats.signals_sent),
-        ("signals_refused", stats.signals_refused),
-        ("fallbacks", stats.fallbacks),
-        ("coalesced", stats.coalesced),
-        ("spurious", stats.spurious),
-        ("stale", stats.stale),
-        ("failovers", stats.failovers),
-        ("high_water", stats.high_water),
-        ("quota_used", stats.quota_used),
-    ]
-}
-
 fn mode_name(mode: Mode) -> &'static str {
     match mode {
         Mode::PerEvent => "per-event",
@@ -200,7 +168,7 @@ pub(crate) fn show_fdinfo(out: &SeqFile, client: &Client) {
     if let Some(quota) = client.look(Registration::quota) {
         seq_print!(out, "quota:\t{quota}\n");
     }
-    for (name, value) in counters(&stats) {
+    for (name, value) in stats.counters() {
         seq_print!(out, "{name}:\t{value}\n");
     }
     for lane in 0..abi::MAX_LANES {
@@ -265,7 +233,7 @@ unsafe extern "C" fn rtnotify_rs_show_clients(out: *mut bindings::seq_file) -> c
             client.owned.lock().len()
         );
         seq_print!(out, " subscriptions={}", stats.subscriptions);
-        for (name, value) in counters(&stats) {
+        for (name, value) in stats.counters() {
             seq_print!(out, " {name}={value}");
         }
         seq_print!(out, "\n");

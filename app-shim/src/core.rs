@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::event::{Frame, INLINE, Payload, Raise, Record};
 use crate::handler::lock::{Guard, KernelLock, PiLock};
 use crate::handler::routine::Routine;
-use crate::handler::{futex, local, thread};
+use crate::handler::{futex, local, signal, thread};
 use crate::log::Log;
 use crate::msgq::Queue;
 use crate::objects::Table;
@@ -541,7 +541,7 @@ impl Core {
         local::with(|l| l.level.set(new));
         local::fence();
         if new < old && above(self.attention.load(Ordering::Relaxed), new) {
-            self.leave(false);
+            signal::keeping_errno(|| self.leave(false));
         }
         old
     }
@@ -568,11 +568,13 @@ impl Core {
             && self.started.load(Ordering::Relaxed)
             && above(self.attention.load(Ordering::SeqCst), new)
         {
-            if self.is_holder() {
-                self.leave(false);
-            } else {
-                self.ring_dispatcher();
-            }
+            signal::keeping_errno(|| {
+                if self.is_holder() {
+                    self.leave(false);
+                } else {
+                    self.ring_dispatcher();
+                }
+            });
         }
     }
 

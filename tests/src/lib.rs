@@ -8,7 +8,8 @@
 //! - [`rig`]: a subscriber at the level of the device's own interface.
 //! - [`ledger`]: accounts for every event.
 //! - [`raw`]: system calls that tests need and programs do not; [`asynchronous`]: those of `O_ASYNC`; [`tracer`]:
-//!   counting a child's system calls; [`senders`]: who sends realtime signals. The only modules with `unsafe`.
+//!   counting a child's system calls; [`senders`]: who sends realtime signals;
+//!   [`shim`]: functions of `app-shim` in C. The only modules with `unsafe`.
 //! - [`examples`]: builds the C examples.
 //! - [`served`]: brokers in processes of their own.
 //! - [`locks`]: what it costs to keep service routines away, for the benchmark.
@@ -31,5 +32,7 @@ pub mod rig;
 #[expect(unsafe_code, reason = "system calls")]
 pub mod senders;
 pub mod served;
+#[expect(unsafe_code, reason = "functions in C")]
+pub mod shim;
 #[expect(unsafe_code, reason = "system calls")]
 pub mod tracer;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What it costs to keep service routines away for a moment, and its peers.
+//! What it costs to keep service routines away for a moment, and its peers: as C programs do, whose facades call the C
+//! interface, and in Rust.
 
 use std::hint::black_box;
 use std::sync::{Mutex, PoisonError};
 
 use app_shim::{Config, Controller, Mode};
 use sigrt::sys::{self, SignalSet};
+
+use crate::shim;
 
 /// In one run; the shortest of several counts.
 const PAIRS: u32 = 100_000;
@@ -40,22 +43,25 @@ pub fn costs(clock: impl Fn(&mut dyn FnMut()) -> u64) -> Vec<(&'static str, f64)
             }),
         ),
     ];
-    for (name, mode) in [
-        ("int_lock, preempt mode", Mode::Preempt),
-        ("int_lock, thread mode", Mode::Thread),
-    ] {
-        let controller = Controller::new(Config {
-            mode,
-            ..Config::default()
-        })
-        .unwrap();
-        controller.start().unwrap();
-        let cost = measure(&mut || {
-            let key = black_box(&controller).int_lock();
-            controller.int_unlock(key);
-        });
-        controller.stop().unwrap();
-        costs.push((name, cost));
-    }
+    // The one controller of a process that can be preemptive is the one of the C interface.
+    shim::start_preemptive();
+    let preempt = measure(&mut || {
+        let key = shim::int_lock();
+        shim::int_unlock(black_box(key));
+    });
+    shim::stop();
+    let controller = Controller::new(Config {
+        mode: Mode::Thread,
+        ..Config::default()
+    })
+    .unwrap();
+    controller.start().unwrap();
+    let thread = measure(&mut || {
+        let key = black_box(&controller).int_lock();
+        controller.int_unlock(key);
+    });
+    controller.stop().unwrap();
+    costs.push(("app_shim_int_lock, preempt mode", preempt));
+    costs.push(("Controller::int_lock, thread mode", thread));
     costs
 }

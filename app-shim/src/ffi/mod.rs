@@ -70,10 +70,12 @@ fn guarded(body: impl FnOnce() -> Result<()>) -> Code {
 /// What the program has in `errno` is its own: results are codes, and systems whose calls these stand for leave it
 /// alone when they succeed.
 fn guarded_or<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
-    let errno = signal::errno();
-    let done = catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise);
-    signal::set_errno(errno);
-    done
+    signal::keeping_errno(|| caught_or(otherwise, body))
+}
+
+/// The same for what leaves `errno` alone by itself, and is called so often that looking at it would show.
+fn caught_or<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
 }
 
 /// Keeps a failure's text for `app_shim_last_error`.

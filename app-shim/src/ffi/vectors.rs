@@ -8,7 +8,9 @@ use super::controller::put_if_wanted;
 use super::types::{
     AppShimEvent, AppShimRaiseArgs, EVENT_MISSED, EVENT_PIN, EVENT_VALUE, Handler, check_size,
 };
-use super::{Code, bytes, controller, guarded, guarded_or, input, output, the_controller, timeout};
+use super::{
+    Code, bytes, caught_or, controller, guarded, guarded_or, input, output, the_controller, timeout,
+};
 use crate::error::{Error, Result};
 use crate::event::Raise;
 use crate::handler::local;
@@ -147,14 +149,14 @@ extern "C" fn app_shim_wait_any(timeout_ns: i64) -> Code {
 
 #[unsafe(no_mangle)]
 extern "C" fn app_shim_int_lock() -> i32 {
-    guarded_or(0, || {
+    caught_or(0, || {
         the_controller().map_or(0, |c| c.int_lock().cast_signed())
     })
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn app_shim_int_unlock(key: i32) {
-    guarded_or((), || {
+    caught_or((), || {
         if let Some(controller) = the_controller() {
             controller.int_unlock(key.max(0).cast_unsigned());
         }

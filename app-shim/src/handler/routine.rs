@@ -25,9 +25,7 @@ impl Routine {
     ///
     /// `errno` afterwards is what it was: a task that unlocks or raises does not expect it to change, either.
     pub(crate) fn call(self) {
-        let errno = super::signal::errno();
-        (self.entry)(self.argument);
-        super::signal::set_errno(errno);
+        super::signal::keeping_errno(|| (self.entry)(self.argument));
     }
 }
 

@@ -26,13 +26,21 @@ pub(crate) fn set_errno(value: i32) {
     Errno::set_raw(value);
 }
 
+/// Runs `body`, and leaves the calling thread's `errno` as it was.
+pub(crate) fn keeping_errno<T>(body: impl FnOnce() -> T) -> T {
+    let before = errno();
+    let done = body();
+    set_errno(before);
+    done
+}
+
 extern "C" fn on_signal(_signo: i32) {
-    let errno = errno();
-    // SAFETY: null, or made by `serve` from a reference that is kept for good.
-    if let Some(core) = unsafe { CORE.load(Ordering::Acquire).as_ref() } {
-        core.signalled();
-    }
-    set_errno(errno);
+    keeping_errno(|| {
+        // SAFETY: null, or made by `serve` from a reference that is kept for good.
+        if let Some(core) = unsafe { CORE.load(Ordering::Acquire).as_ref() } {
+            core.signalled();
+        }
+    });
 }
 
 /// Has the handler serve this controller; false where it serves another one.

@@ -715,6 +715,43 @@ pub const fn frame_align(len: usize) -> usize {
     (len + FRAME_ALIGN - 1) & !(FRAME_ALIGN - 1)
 }
 
+impl Stats {
+    /// The bits of `state` by their names.
+    pub const STATES: [(u32, &'static str); 5] = [
+        (STATE_REGISTERED, "registered"),
+        (STATE_REFUSED, "refused"),
+        (STATE_TARGET_GONE, "target-gone"),
+        (STATE_EXEC, "exec"),
+        (STATE_UNHANDLED, "unhandled"),
+    ];
+
+    /// The counters by their names: what everything that prints them calls them.
+    #[must_use]
+    pub const fn counters(&self) -> [(&'static str, u64); 19] {
+        [
+            ("posted", self.posted),
+            ("consumed", self.consumed),
+            ("queued", self.queued),
+            ("lost_queue_full", self.lost_queue_full),
+            ("lost_quota", self.lost_quota),
+            ("lost_too_large", self.lost_too_large),
+            ("lost_discarded", self.lost_discarded),
+            ("lost_oldest", self.lost_oldest),
+            ("lost_superseded", self.lost_superseded),
+            ("gaps", self.gaps),
+            ("signals_sent", self.signals_sent),
+            ("signals_refused", self.signals_refused),
+            ("fallbacks", self.fallbacks),
+            ("coalesced", self.coalesced),
+            ("spurious", self.spurious),
+            ("stale", self.stale),
+            ("failovers", self.failovers),
+            ("high_water", self.high_water),
+            ("quota_used", self.quota_used),
+        ]
+    }
+}
+
 /// How frames follow each other in what `read` returned:
 ///
 /// ```

@@ -39,40 +39,12 @@ const LOST: [&str; 6] = [
 impl Client {
     /// A subscription of this process.
     pub(crate) fn own(name: &str, stats: &abi::Stats) -> Self {
-        let state = [
-            (abi::STATE_REGISTERED, "registered"),
-            (abi::STATE_REFUSED, "refused"),
-            (abi::STATE_TARGET_GONE, "target-gone"),
-            (abi::STATE_EXEC, "exec"),
-            (abi::STATE_UNHANDLED, "unhandled"),
-        ];
-        let state: Vec<_> = state
+        let state: Vec<_> = abi::Stats::STATES
             .iter()
             .filter(|(bit, _)| stats.state & bit != 0)
             .map(|&(_, name)| name)
             .collect();
-        let counters = [
-            ("posted", stats.posted),
-            ("consumed", stats.consumed),
-            ("queued", stats.queued),
-            ("lost_queue_full", stats.lost_queue_full),
-            ("lost_quota", stats.lost_quota),
-            ("lost_too_large", stats.lost_too_large),
-            ("lost_discarded", stats.lost_discarded),
-            ("lost_oldest", stats.lost_oldest),
-            ("lost_superseded", stats.lost_superseded),
-            ("gaps", stats.gaps),
-            ("signals_sent", stats.signals_sent),
-            ("signals_refused", stats.signals_refused),
-            ("fallbacks", stats.fallbacks),
-            ("coalesced", stats.coalesced),
-            ("spurious", stats.spurious),
-            ("stale", stats.stale),
-            ("failovers", stats.failovers),
-            ("high_water", stats.high_water),
-            ("quota_used", stats.quota_used),
-            ("subscriptions", stats.subscriptions.into()),
-        ];
+        let more = [("subscriptions", u64::from(stats.subscriptions))];
         Self {
             name: name.to_owned(),
             pid: std::process::id(),
@@ -81,8 +53,10 @@ impl Client {
             } else {
                 state.join(",")
             },
-            counters: counters
+            counters: stats
+                .counters()
                 .into_iter()
+                .chain(more)
                 .map(|(name, count)| (name.to_owned(), count))
                 .collect(),
         }
