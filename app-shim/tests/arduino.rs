@@ -10,24 +10,14 @@ use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{Compiler, LIMIT, compilers, home, library_folder, program, run, run_with};
+use common::{
+    Compiler, LIMIT, compilers, headers, home, library_folder, must, program, run, run_with,
+};
 
 const MODES: [&str; 2] = ["thread", "preempt"];
 
 fn include() -> PathBuf {
     home().join("include/compat/arduino")
-}
-
-#[track_caller]
-fn succeeds(command: &mut Command) {
-    let output = run(command, LIMIT);
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
 }
 
 /// Builds a sketch as its users do: with the script that is there for that.
@@ -38,7 +28,7 @@ fn build(compiler: &Compiler, standard: &str, sketch: &Path, more: &[&str]) -> P
         .join(&compiler.cxx);
     fs::create_dir_all(&folder).unwrap();
     let path = folder.join(sketch.file_stem().unwrap());
-    succeeds(
+    must(
         Command::new(include().join("ino"))
             .env("CC", &compiler.c)
             .env("CXX", &compiler.cxx)
@@ -97,25 +87,14 @@ fn variable<'a>((name, value): (&'a str, &'a str)) -> (&'a str, &'a OsStr) {
 
 #[test]
 fn every_header_compiles_alone() {
-    let mut folders = vec![include()];
-    let mut headers = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension() == Some(OsStr::new("h")) {
-                headers.push(path);
-            }
-        }
-    }
+    let headers = headers(&include());
     assert!(headers.len() > 15, "{headers:?}");
     for (compiler, standard) in dialects() {
         for (command, language, standard) in
             [(&compiler.c, "c", "c11"), (&compiler.cxx, "c++", standard)]
         {
             for header in &headers {
-                succeeds(
+                must(
                     Command::new(command)
                         .args(["-x", language, &format!("-std={standard}")])
                         .args(["-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I"])

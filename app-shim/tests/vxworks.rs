@@ -5,45 +5,17 @@
 
 mod common;
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use common::{Compiler, LIMIT, compilers, home, library_folder, program, run};
+use common::{Compiler, compilers, headers, home, library_folder, must, program};
 
 const MODES: [&str; 2] = ["thread", "preempt"];
 
 fn include() -> PathBuf {
     home().join("include/compat/vxworks")
-}
-
-#[track_caller]
-fn succeeds(command: &mut Command) -> String {
-    let output = run(command, LIMIT);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{said}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    said
-}
-
-/// All headers below a folder.
-fn headers(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(headers(&path));
-        } else if path.extension() == Some(OsStr::new("h")) {
-            found.push(path);
-        }
-    }
-    found
 }
 
 fn checks(compiler: &str, language: &str, standard: &str) -> Command {
@@ -74,7 +46,7 @@ fn every_header_compiles_alone() {
                 ] {
                     for header in headers {
                         let mut check = checks(command, language, standard);
-                        succeeds(check.arg("-include").arg(header).arg("/dev/null"));
+                        must(check.arg("-include").arg(header).arg("/dev/null"));
                     }
                 }
             });
@@ -90,7 +62,7 @@ fn build(compiler: &Compiler, name: &str, sources: &[PathBuf]) -> PathBuf {
         .join(&compiler.c);
     fs::create_dir_all(&folder).unwrap();
     let path = folder.join(name);
-    succeeds(
+    must(
         Command::new(&compiler.c)
             .args(["-std=gnu89", "-g", "-O1", "-Wall", "-Werror", "-no-pie"])
             .arg("-I")
@@ -116,11 +88,11 @@ fn no_failures(name: &str) -> String {
         for mode in MODES {
             let mut command = program(&path);
             command.env("APP_SHIM_MODE", mode).env("APP_SHIM_MAP", map);
-            last = succeeds(&mut command);
+            last = must(&mut command);
             assert!(last.ends_with("0 failures\n"), "{name} {mode}: {last}");
         }
         // The same in C++, where function types are stricter.
-        succeeds(
+        must(
             checks(&compiler.cxx, "c++", "gnu++11")
                 .args(["-Wno-write-strings", "-Wno-cast-function-type"])
                 .arg("-Wno-unknown-warning-option")
@@ -157,7 +129,7 @@ fn a_serial_driver_with_its_task_and_its_interrupt_half() {
                 .env("APP_SHIM_TIME", "virtual")
                 .env("APP_SHIM_REPLAY", folder.join("serial.events"));
             for round in 0..3 {
-                assert_eq!(succeeds(&mut command), expected, "{mode} {round}");
+                assert_eq!(must(&mut command), expected, "{mode} {round}");
             }
         }
     }

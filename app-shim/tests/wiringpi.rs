@@ -9,25 +9,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Compiler, LIMIT, compilers, home, library_folder, program, run};
+use common::{Compiler, LIMIT, compilers, headers, home, library_folder, must, program, run};
 
 const MODES: [&str; 2] = ["thread", "preempt"];
 
 fn include() -> PathBuf {
     home().join("include/compat/wiringpi")
-}
-
-#[track_caller]
-fn succeeds(command: &mut Command) -> String {
-    let output = run(command, LIMIT);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{text}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    text
 }
 
 /// Builds a program as its users do, with what replays events.
@@ -40,7 +27,7 @@ fn build(compiler: &Compiler, standard: &str, source: &Path) -> PathBuf {
     fs::create_dir_all(&folder).unwrap();
     let name = source.file_name().unwrap().to_str().unwrap();
     let path = folder.join(name.replace('.', "-"));
-    succeeds(
+    must(
         Command::new(if cxx { &compiler.cxx } else { &compiler.c })
             .arg(format!("-std={standard}"))
             .args(["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-I"])
@@ -60,11 +47,7 @@ fn own(name: &str) -> PathBuf {
 
 #[test]
 fn every_header_compiles_alone() {
-    let headers: Vec<PathBuf> = fs::read_dir(include())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension() == Some(OsStr::new("h")))
-        .collect();
+    let headers = headers(&include());
     assert!(headers.len() > 5, "{headers:?}");
     for compiler in compilers() {
         for (command, language, standard) in [
@@ -74,7 +57,7 @@ fn every_header_compiles_alone() {
             (&compiler.cxx, "c++", "gnu++17"),
         ] {
             for header in &headers {
-                succeeds(
+                must(
                     Command::new(command)
                         .args(["-x", language, &format!("-std={standard}")])
                         .args(["-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I"])
@@ -99,7 +82,7 @@ fn calls_do_what_they_do_there() {
     ] {
         let path = build(compiler, standard, &own(source));
         for mode in MODES {
-            let text = succeeds(
+            let text = must(
                 program(&path)
                     .env("APP_SHIM_MODE", mode)
                     .env("APP_SHIM_TIME", "virtual"),
@@ -117,7 +100,7 @@ fn threads_and_routines_live_together() {
             .into_iter()
             .zip(["a routine prints\ndone\n", "done\n"])
         {
-            let text = succeeds(program(&path).env("APP_SHIM_MODE", mode));
+            let text = must(program(&path).env("APP_SHIM_MODE", mode));
             assert_eq!(text, said, "{mode} {compiler:?}");
         }
     }
@@ -131,7 +114,7 @@ fn a_flow_meter_counts_what_is_delivered() {
     for compiler in compilers() {
         let path = build(&compiler, "gnu99", &folder.join("flow_meter.c"));
         for mode in MODES {
-            let text = succeeds(
+            let text = must(
                 program(&path)
                     .arg("3")
                     .env("APP_SHIM_MODE", mode)
@@ -157,7 +140,7 @@ fn a_program_that_never_ends_can_be_ended() {
     .unwrap();
     let path = build(&gcc, "gnu99", &source);
     for (end, blinks) in [("2200ms", 2), ("3s", 2), ("3001ms", 3)] {
-        let text = succeeds(
+        let text = must(
             program(&path)
                 .env("APP_SHIM_TIME", "virtual")
                 .env("APP_SHIM_WIRINGPI_END", end),

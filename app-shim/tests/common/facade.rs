@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::common::{Compiler, LIMIT, compilers, home, library_folder, program, run, run_with};
+use crate::common::{
+    Compiler, LIMIT, compilers, headers, home, library_folder, must, program, run_with,
+};
 
 /// A facade: folder of its headers and model, and the dialect of its programs.
 pub(crate) struct Facade {
@@ -20,41 +22,9 @@ pub(crate) struct Facade {
     pub(crate) modes: &'static [&'static str],
 }
 
-#[track_caller]
-fn succeeds(command: &mut Command) {
-    let output = run(command, LIMIT);
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
 impl Facade {
     fn include(&self) -> PathBuf {
         home().join("include/compat").join(self.name)
-    }
-
-    /// All headers, as programs name them.
-    fn headers(&self) -> Vec<String> {
-        let root = self.include();
-        let mut folders = vec![root.clone()];
-        let mut found = Vec::new();
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension() == Some(OsStr::new("h")) {
-                    let name = path.strip_prefix(&root).unwrap();
-                    found.push(name.to_str().unwrap().to_owned());
-                }
-            }
-        }
-        found.sort();
-        found
     }
 
     /// Builds a program as a user would, its model being in the library; once, since a program that runs cannot be written.
@@ -81,7 +51,7 @@ impl Facade {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).unwrap();
         }
-        succeeds(
+        must(
             Command::new(command)
                 .arg(format!("-std={dialect}"))
                 .args(["-g", optimise, "-Wall", "-Werror", "-Wno-unused-result"])
@@ -179,7 +149,7 @@ impl Facade {
 
     /// Each header is all that a unit includes.
     pub(crate) fn headers_compile_alone(&self) {
-        let headers = self.headers();
+        let headers = headers(&self.include());
         assert!(headers.len() >= 4, "{headers:?}");
         let [gcc, clang] = compilers().try_into().unwrap();
         for (command, language, dialect) in [
@@ -189,13 +159,16 @@ impl Facade {
             (&clang.cxx, "c++", "gnu++98"),
         ] {
             for header in &headers {
-                succeeds(
+                must(
                     Command::new(command)
                         .args(["-x", language, &format!("-std={dialect}")])
                         .args(["-Wall", "-Wextra", "-Werror", "-fsyntax-only"])
                         .args(["-DF_CPU=16000000UL", "-DBAUD=9600", "-I"])
                         .arg(self.include())
-                        .args(["-include", header, "/dev/null"]),
+                        .arg("-include")
+                        // As programs name it: those that extend the system's look for the next of that name.
+                        .arg(header.strip_prefix(self.include()).unwrap())
+                        .arg("/dev/null"),
                 );
             }
         }

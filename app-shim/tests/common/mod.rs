@@ -190,6 +190,35 @@ pub(crate) fn build(compiler: &Compiler, name: &str, more: &[&str]) -> PathBuf {
     program
 }
 
+/// Runs a command that must succeed; what it said.
+#[track_caller]
+pub(crate) fn must(command: &mut Command) -> String {
+    let output = run(command, LIMIT);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{said}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said
+}
+
+/// All headers below a folder, sorted.
+pub(crate) fn headers(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(headers(&path));
+        } else if path.extension().is_some_and(|e| e == "h") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
 /// A command for a program, without what the environment may say about the shim.
 pub(crate) fn program(path: &Path) -> Command {
     let mut command = Command::new(path);
