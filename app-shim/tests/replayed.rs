@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{LIMIT, build_package, home, library_folder, run};
+use common::{LIMIT, home, library_folder, run};
 use legacy::Case;
 
 /// The programs, as the Makefile beside them builds them.
@@ -39,10 +39,32 @@ fn programs() -> &'static Path {
     })
 }
 
-/// The command, built if need be.
+/// The command, built if need be: Cargo does that by itself for tests of the same package only.
 fn rtnotify() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| build_package("rtnotify", "--bins").join("rtnotify"))
+    PATH.get_or_init(|| {
+        // target/PROFILE/deps/test-HASH
+        let test = std::env::current_exe().unwrap();
+        let profile = test.ancestors().nth(2).unwrap();
+        let name = match profile.file_name().and_then(|n| n.to_str()).unwrap() {
+            "debug" => "dev",
+            other => other,
+        };
+        // Together with a test, and for the whole workspace: only so does Cargo choose the features that it has chosen
+        // for `cargo test --workspace`, and leaves the program that other tests may be running where it is.
+        let output = run(
+            Command::new(env!("CARGO"))
+                .args(["build", "--quiet", "--workspace", "--profile", name])
+                .args(["--bin", "rtnotify", "--test", env!("CARGO_CRATE_NAME")])
+                .arg("--target-dir")
+                .arg(profile.parent().unwrap())
+                .current_dir(home()),
+            Duration::from_mins(15),
+        );
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        profile.join("rtnotify")
+    })
 }
 
 /// A broker of its own.

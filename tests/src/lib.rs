@@ -3,7 +3,7 @@
 //! Tests of the device's contract, run over the loopback and over the kernel module.
 //!
 //! - [`mod@conformance`]: the suite, written once. `tests/loopback.rs` runs it natively, `tests/vm_conformance.rs`
-//!   in the test guest, over `/dev/rtnotify` (feature `module`).
+//!   in the test guest, over `/dev/rtnotify`.
 //! - [`harness`]: what is tested, watchdogs, tests in processes of their own.
 //! - [`rig`]: a subscriber at the level of the device's own interface.
 //! - [`ledger`]: accounts for every event.

@@ -47,7 +47,6 @@ impl Served {
         let directory = std::env::temp_dir().join(name);
         // What a test that was killed has left behind, under the same number.
         fs::remove_dir_all(&directory).ok();
-        fs::create_dir(&directory).unwrap();
         let path = directory.join("socket");
         let program = program.to_owned();
         let arguments: Vec<_> = limits.iter().map(u64::to_string).collect();
@@ -78,10 +77,11 @@ impl Served {
         self.child.wait().unwrap();
     }
 
-    /// Has it end, and waits for that.
+    /// Has it end, and waits for that. The directory of its socket is there afterwards, and empty.
     pub fn stop(&mut self) {
         drop(self.child.stdin.take());
         assert!(self.child.wait().unwrap().success());
+        fs::create_dir_all(&self.directory).unwrap();
     }
 
     /// Starts it again, at the same place.
@@ -100,6 +100,7 @@ impl Drop for Served {
 }
 
 fn spawn(program: &Path, path: &Path, arguments: &[String]) -> Child {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
     let mut child = Command::new(program)
         .arg(path)
         .args(arguments)

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::cache::{self, Key};
 use crate::kconfig;
 use crate::paths;
+use crate::room;
 use crate::run::{long, step};
 use crate::source;
 use crate::tools::{self, Tools};
@@ -56,6 +57,9 @@ pub(crate) fn provide(flavor: Flavor, chosen_source: Option<&Path>) -> Result<Ke
     }
     let cache = paths::cache()?;
     let _lock = cache::lock(&cache)?;
+    if !cache.join("kernel").exists() {
+        room::require(&cache, room::KERNEL)?;
+    }
     let tools = tools::for_kernel(flavor, &cache)?;
     let source = source::provide(chosen_source, &cache)?;
 

@@ -14,6 +14,7 @@ mod kernel;
 mod man;
 mod module;
 mod paths;
+mod room;
 mod run;
 mod shim;
 mod source;
@@ -80,7 +81,8 @@ enum Action {
     /// Natively: formatting, Clippy, documentation and the workspace's tests. In
     /// the guest: the module built and checked by Clippy, the tests that need it,
     /// the demo, and the proof that kernel reports are noticed. What cannot be
-    /// run counts as failed.
+    /// run counts as failed. With `all`, the workspace's tests run while the guest
+    /// does, and their output is shown after the guest's.
     Test {
         #[arg(value_enum, default_value = "all")]
         place: test::Where,

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -16,7 +18,7 @@ use crate::run::{output, run, shown, step};
 use crate::splat::Severity;
 use crate::tally::{CargoTest, Tally};
 use crate::vm::{self, Machine, Outcome, Output, Stream};
-use crate::{demo, paths, tools};
+use crate::{demo, paths, room, tools};
 
 /// Which of the two places to test in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -44,11 +46,22 @@ const SPLATS: [(&str, &str); 4] = [
 /// Runs the tests and prints the summary as the last line; the exit status.
 pub(crate) fn command(place: Where, flavor: Flavor, source: Option<&Path>) -> u8 {
     let mut tally = Tally::default();
-    if place != Where::Vm {
-        native(&mut tally);
-    }
-    if place != Where::Native {
-        guest(flavor, source, &mut tally);
+    // Nothing else could be believed.
+    if tally.check("room on the disk", room_on_the_disk).is_some() {
+        let alone = thread::available_parallelism().is_ok_and(|n| n.get() == 1);
+        match place {
+            Where::Native => {
+                checks(&mut tally);
+                tests(&Held::live()).finish(&mut tally);
+            }
+            Where::Vm => guest(flavor, source, &mut tally, || {}),
+            Where::All if alone => {
+                checks(&mut tally);
+                tests(&Held::live()).finish(&mut tally);
+                guest(flavor, source, &mut tally, || {});
+            }
+            Where::All => together(flavor, source, &mut tally),
+        }
     }
     if !tally.failures.is_empty() {
         println!("\nfailed:");
@@ -60,8 +73,37 @@ pub(crate) fn command(place: Where, flavor: Flavor, source: Option<&Path>) -> u8
     u8::from(tally.failed > 0)
 }
 
-/// Packages with test programs for the guest, in targets named `vm_…` that their feature `module` builds.
-const GUEST_PACKAGES: &[&str] = &["rtnotify-tests", "rtnotify", "app-shim"];
+/// The tests of the workspace while the guest runs, which has more to wait for than to do.
+fn together(flavor: Flavor, source: Option<&Path>, tally: &mut Tally) {
+    checks(tally);
+    let held = Held::default();
+    let mut native = None;
+    guest(flavor, source, tally, || {
+        step("the tests of the workspace run meanwhile; their output follows the guest's");
+        let held = held.clone();
+        native = Some(thread::spawn(move || tests(&held)));
+    });
+    held.release();
+    // Without a guest they have not begun.
+    let result = native.map_or_else(|| Ok(tests(&held)), thread::JoinHandle::join);
+    match result {
+        Ok(result) => result.finish(tally),
+        Err(_) => tally.fail("cargo test"),
+    }
+}
+
+fn room_on_the_disk() -> Result<()> {
+    let target = paths::target();
+    let needed = if target.join("debug/deps").exists() {
+        room::TESTS_AGAIN
+    } else {
+        room::TESTS
+    };
+    room::require(&target, needed)
+}
+
+/// The names of the test programs for the guest.
+const GUEST_TESTS: &str = "vm_*";
 
 /// Cargo, as the one that runs us.
 pub(crate) fn cargo() -> Command {
@@ -70,38 +112,20 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// All that runs on this machine.
-fn native(tally: &mut Tally) {
+/// Everything here but the tests.
+fn checks(tally: &mut Tally) {
     tally.check("formatting", || {
         run(cargo().args(["fmt", "--all", "--check"]))
     });
     tally.check("tools for the tests", tools::for_native_tests);
     tally.check("Clippy", || {
-        let mut command = cargo();
-        command.args(["clippy", "--workspace", "--all-targets"]);
-        for package in GUEST_PACKAGES {
-            command.args(["--features", &format!("{package}/module")]);
+        for what in [&["--all-targets"][..], &["--test", GUEST_TESTS]] {
+            let mut command = cargo();
+            command.args(["clippy", "--workspace"]).args(what);
+            run(command.args(["--", "-Dwarnings"]))?;
         }
-        run(command.args(["--", "-Dwarnings"]))
+        Ok(())
     });
-    step("== tests of the workspace");
-    let mut command = cargo();
-    command.args(["test", "--workspace", "--no-fail-fast"]);
-    match cargo_test(&mut command) {
-        Ok((counts, success)) => {
-            if counts.ignored > 0 {
-                println!(
-                    "{} tests are marked as ignored and were not run",
-                    counts.ignored
-                );
-            }
-            counts.finish(success, tally);
-        }
-        Err(error) => {
-            println!("{error:#}");
-            tally.fail("cargo test");
-        }
-    }
     tally.check("documentation", || {
         let mut command = cargo();
         command
@@ -111,9 +135,41 @@ fn native(tally: &mut Tally) {
     });
 }
 
+/// What became of the workspace's tests.
+struct Tested(Result<(CargoTest, bool)>);
+
+impl Tested {
+    fn finish(self, tally: &mut Tally) {
+        match self.0 {
+            Ok((counts, success)) => {
+                if counts.ignored > 0 {
+                    println!(
+                        "{} tests are marked as ignored and were not run",
+                        counts.ignored
+                    );
+                }
+                counts.finish(success, tally);
+            }
+            Err(error) => {
+                println!("{error:#}");
+                tally.fail("cargo test");
+            }
+        }
+    }
+}
+
+/// Runs the workspace's tests.
+fn tests(held: &Held) -> Tested {
+    let mut out = held.clone();
+    let _ = writeln!(out, "xtask: == tests of the workspace");
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--no-fail-fast"]);
+    Tested(cargo_test(&mut command, &mut out))
+}
+
 /// Runs `cargo test`, showing its output as it comes and counting.
-fn cargo_test(command: &mut Command) -> Result<(CargoTest, bool)> {
-    let (reader, writer) = std::io::pipe()?;
+fn cargo_test(command: &mut Command, out: &mut impl Write) -> Result<(CargoTest, bool)> {
+    let (reader, writer) = io::pipe()?;
     let mut child = command
         .env("CARGO_TERM_COLOR", "never")
         .stdin(Stdio::null())
@@ -125,7 +181,6 @@ fn cargo_test(command: &mut Command) -> Result<(CargoTest, bool)> {
     let mut counts = CargoTest::default();
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
-    let mut out = std::io::stdout();
     while reader.read_until(b'\n', &mut line)? > 0 {
         out.write_all(&line)?;
         counts.line(&String::from_utf8_lossy(&line));
@@ -134,8 +189,45 @@ fn cargo_test(command: &mut Command) -> Result<(CargoTest, bool)> {
     Ok((counts, child.wait()?.success()))
 }
 
-/// All that runs in the guest.
-fn guest(flavor: Flavor, source: Option<&Path>, tally: &mut Tally) {
+/// Output that is kept until standard output is free for it, and goes there from then on.
+#[derive(Clone)]
+struct Held(Arc<Mutex<Option<Vec<u8>>>>);
+
+impl Default for Held {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Some(Vec::new()))))
+    }
+}
+
+impl Held {
+    /// Never kept.
+    fn live() -> Self {
+        Self(Arc::default())
+    }
+
+    fn release(&self) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody may be there to read it.
+        let _ = io::stdout().write_all(&kept.take().unwrap_or_default());
+    }
+}
+
+impl Write for Held {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *kept {
+            Some(kept) => kept.write(bytes),
+            None => io::stdout().write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
+
+/// All that runs in the guest. `built` is called when everything for its tests has been built, right before they run.
+fn guest(flavor: Flavor, source: Option<&Path>, tally: &mut Tally, built: impl FnOnce()) {
     let after_kernel = ["the module", "the module under Clippy"];
     let after_module = [
         "tests in the guest",
@@ -158,10 +250,9 @@ fn guest(flavor: Flavor, source: Option<&Path>, tally: &mut Tally) {
         tally.check("the C examples build", || {
             tools::for_native_tests()?;
             let mut command = cargo();
-            command.args(["test", "-p", "rtnotify-tests", "--features", "module"]);
-            run(command.args(["--test", "c_examples"]))
+            run(command.args(["test", "--workspace", "--test", "c_examples"]))
         });
-        if let Err(error) = guest_tests(&kernel, modules, tally) {
+        if let Err(error) = guest_tests(&kernel, modules, tally, built) {
             println!("{error:#}");
             tally.fail(after_module[0]);
         }
@@ -195,13 +286,18 @@ struct Program {
 }
 
 /// Builds the tests that need the module, runs each in the guest, and counts.
-fn guest_tests(kernel: &Kernel, modules: &[PathBuf], tally: &mut Tally) -> Result<()> {
+fn guest_tests(
+    kernel: &Kernel,
+    modules: &[PathBuf],
+    tally: &mut Tally,
+    built: impl FnOnce(),
+) -> Result<()> {
     step("== tests in the guest");
     let programs = guest_programs()?;
     legacy_programs()?;
     let expected: usize = programs.iter().map(|program| program.tests.len()).sum();
     if expected == 0 {
-        bail!("{GUEST_PACKAGES:?} have no tests in targets named vm_…: there is nothing to run");
+        bail!("there are no tests in targets named {GUEST_TESTS}: there is nothing to run");
     }
     let mut list = String::new();
     let mut total = Duration::from_mins(5);
@@ -228,13 +324,14 @@ fn guest_tests(kernel: &Kernel, modules: &[PathBuf], tally: &mut Tally) -> Resul
         at_hand: module::provide_for_tests(kernel)?,
         ..Machine::default()
     };
+    built();
     let mut counts = GuestCounts::default();
     let mut show = |stream, bytes: &[u8]| {
         let _ = match stream {
-            Stream::Out => std::io::stdout().write_all(bytes),
-            Stream::Err => std::io::stderr().write_all(bytes),
+            Stream::Out => io::stdout().write_all(bytes),
+            Stream::Err => io::stderr().write_all(bytes),
         };
-        let _ = std::io::stdout().flush();
+        let _ = io::stdout().flush();
         if stream == Stream::Out {
             counts.bytes(bytes);
         }
@@ -270,26 +367,22 @@ fn guest_tests(kernel: &Kernel, modules: &[PathBuf], tally: &mut Tally) -> Resul
 /// Builds the programs that run on `app-shim`, where its tests for the guest look for them.
 fn legacy_programs() -> Result<()> {
     tools::for_native_tests()?;
-    run(cargo().args([
-        "build", "-p", "app-shim", "--lib", "-p", "rtnotify", "--bins",
-    ]))?;
     let built = paths::target().join("debug");
+    // The one that Cargo built for the tests.
+    let library = built.join("deps/libapp_shim.a");
     run(Command::new("make")
         .arg("-C")
         .arg(paths::clean_root().join("app-shim/examples"))
         .arg(format!("O={}", built.join("legacy").display()))
-        .arg(format!("LIB={}", built.join("libapp_shim.a").display()))
+        .arg(format!("LIB={}", library.display()))
         .env_remove("MAKEFLAGS"))
 }
 
 /// Builds the test programs for the guest and asks each for its tests.
 fn guest_programs() -> Result<Vec<Program>> {
     let mut command = cargo();
-    command.args(["test", "--no-run"]);
-    for package in GUEST_PACKAGES {
-        command.args(["-p", package]);
-        command.args(["--features", &format!("{package}/module")]);
-    }
+    // Of the whole workspace, as natively: the features are the same then, and nothing is built twice.
+    command.args(["test", "--no-run", "--workspace", "--test", GUEST_TESTS]);
     command.arg("--message-format=json-render-diagnostics");
     let built = command
         .stdin(Stdio::null())
@@ -509,6 +602,18 @@ mod tests {
         let found = test_executables(&messages);
         assert_eq!(found.len(), 1);
         assert_eq!(found[Path::new("/t/vm_device-1")], Path::new("/w/tests"));
+    }
+
+    #[test]
+    fn held_output_is_kept_whole_until_released() {
+        let held = Held::default();
+        let mut out = held.clone();
+        out.write_all(b"one\n").unwrap();
+        out.write_all(b"two\n").unwrap();
+        assert_eq!(held.0.lock().unwrap().as_deref(), Some(&b"one\ntwo\n"[..]));
+        held.release();
+        assert_eq!(*held.0.lock().unwrap(), None);
+        assert_eq!(*Held::live().0.lock().unwrap(), None);
     }
 
     #[test]

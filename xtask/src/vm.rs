@@ -241,7 +241,11 @@ pub(crate) fn boot(
                 }
             }
             Ok(Event::LogEnd) => log_open = false,
-            Ok(Event::Connected(stream)) => judge.connected(stream, !ours),
+            Ok(Event::Connected(stream)) => {
+                // Nobody else is to come, and what is gone cannot be left behind.
+                let _ = fs::remove_file(&socket.0);
+                judge.connected(stream, !ours);
+            }
             Ok(Event::Frame(kind, body)) => judge.frame(kind, &body)?,
             Ok(Event::Input(bytes)) if interactive && bytes.contains(&ESCAPE) => {
                 judge.failure = Some("ended from the keyboard".to_owned());

@@ -28,41 +28,17 @@ pub(crate) fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Builds what Cargo does not build for a test by itself, in the profile of this test, so that nothing old is tested in
-/// silence; where it is.
-pub(crate) fn build_package(package: &str, what: &str) -> PathBuf {
-    // target/PROFILE/deps/test-HASH
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let target = profile.parent().unwrap();
-    let name = match profile.file_name().and_then(|n| n.to_str()).unwrap() {
-        "debug" => "dev",
-        other => other,
-    };
-    let output = run(
-        Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", package, what])
-            .args(["--profile", name])
-            .arg("--target-dir")
-            .arg(target)
-            .current_dir(home()),
-        Duration::from_mins(15),
-    );
-    assert!(
-        output.status.success(),
-        "{package} cannot be built:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    profile.to_owned()
-}
-
-/// Where the C library is.
+/// Where the C library is: Cargo builds it for this test, beside it.
 pub(crate) fn library_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let folder = build_package("app-shim", "--lib");
-        assert!(folder.join("libapp_shim.a").exists(), "no static library");
-        folder
+        let test = std::env::current_exe().unwrap();
+        let folder = test.parent().unwrap();
+        for name in ["libapp_shim.a", "libapp_shim.so"] {
+            let library = folder.join(name);
+            assert!(library.exists(), "there is no {}", library.display());
+        }
+        folder.to_owned()
     })
 }
 

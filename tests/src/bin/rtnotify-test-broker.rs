@@ -2,9 +2,11 @@
 
 //! A broker for tests, in a process of its own: `rtnotify-test-broker SOCKET [CLIENTS SOURCES BYTES]`, the limits per
 //! user. It says `ready` when it listens and ends when its standard input does, which it does with the test, however
-//! that ends.
+//! that ends; then it removes the socket's directory.
 
+use std::fs;
 use std::io::{self, Read as _};
+use std::path::Path;
 use std::thread;
 
 use sigrt::broker::{Limits, Server};
@@ -26,5 +28,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     println!("ready");
     server.run()?;
+    drop(server);
+    // With the lock, which a broker leaves where it is for the next one.
+    fs::remove_file(format!("{path}.lock"))?;
+    if let Some(directory) = Path::new(&path).parent() {
+        // Unless something else lies there.
+        fs::remove_dir(directory).ok();
+    }
     Ok(())
 }
