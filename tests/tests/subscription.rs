@@ -322,7 +322,9 @@ fn shutdown_returns_all_that_is_left() {
                 assert_eq!(end.stats.queued, 0);
                 assert!(receiver.recv().is_err(), "nothing comes after it");
                 // Nobody is subscribed any more.
-                assert_eq!(device.sources().unwrap().last().unwrap().subscribers, 0);
+                let sources = device.sources().unwrap();
+                let info = sources.iter().find(|info| info.number == source.number());
+                assert_eq!(info.unwrap().subscribers, 0);
             }
         }
     });

@@ -81,8 +81,7 @@ enum Action {
     /// Natively: formatting, Clippy, documentation and the workspace's tests. In
     /// the guest: the module built and checked by Clippy, the tests that need it,
     /// the demo, and the proof that kernel reports are noticed. What cannot be
-    /// run counts as failed. With `all`, the workspace's tests run while the guest
-    /// does, and their output is shown after the guest's.
+    /// run counts as failed.
     Test {
         #[arg(value_enum, default_value = "all")]
         place: test::Where,

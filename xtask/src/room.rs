@@ -18,6 +18,7 @@ pub(crate) const TESTS_AGAIN: f64 = 1.0;
 
 /// An error unless there are `needed` GiB where `path` is, or will be.
 pub(crate) fn require(path: &Path, needed: f64) -> Result<()> {
+    let path = std::path::absolute(path)?;
     let existing = path.ancestors().find(|place| place.exists());
     let existing = existing.with_context(|| path.display().to_string())?;
     let disk = rustix::fs::statvfs(existing).with_context(|| existing.display().to_string())?;

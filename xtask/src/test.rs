@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Write};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -48,19 +46,11 @@ pub(crate) fn command(place: Where, flavor: Flavor, source: Option<&Path>) -> u8
     let mut tally = Tally::default();
     // Nothing else could be believed.
     if tally.check("room on the disk", room_on_the_disk).is_some() {
-        let alone = thread::available_parallelism().is_ok_and(|n| n.get() == 1);
-        match place {
-            Where::Native => {
-                checks(&mut tally);
-                tests(&Held::live()).finish(&mut tally);
-            }
-            Where::Vm => guest(flavor, source, &mut tally, || {}),
-            Where::All if alone => {
-                checks(&mut tally);
-                tests(&Held::live()).finish(&mut tally);
-                guest(flavor, source, &mut tally, || {});
-            }
-            Where::All => together(flavor, source, &mut tally),
+        if place != Where::Vm {
+            native(&mut tally);
+        }
+        if place != Where::Native {
+            guest(flavor, source, &mut tally);
         }
     }
     if !tally.failures.is_empty() {
@@ -71,25 +61,6 @@ pub(crate) fn command(place: Where, flavor: Flavor, source: Option<&Path>) -> u8
     }
     println!("\n{}", tally.summary());
     u8::from(tally.failed > 0)
-}
-
-/// The tests of the workspace while the guest runs, which has more to wait for than to do.
-fn together(flavor: Flavor, source: Option<&Path>, tally: &mut Tally) {
-    checks(tally);
-    let held = Held::default();
-    let mut native = None;
-    guest(flavor, source, tally, || {
-        step("the tests of the workspace run meanwhile; their output follows the guest's");
-        let held = held.clone();
-        native = Some(thread::spawn(move || tests(&held)));
-    });
-    held.release();
-    // Without a guest they have not begun.
-    let result = native.map_or_else(|| Ok(tests(&held)), thread::JoinHandle::join);
-    match result {
-        Ok(result) => result.finish(tally),
-        Err(_) => tally.fail("cargo test"),
-    }
 }
 
 fn room_on_the_disk() -> Result<()> {
@@ -112,8 +83,8 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Everything here but the tests.
-fn checks(tally: &mut Tally) {
+/// All that runs on this machine.
+fn native(tally: &mut Tally) {
     tally.check("formatting", || {
         run(cargo().args(["fmt", "--all", "--check"]))
     });
@@ -126,6 +97,24 @@ fn checks(tally: &mut Tally) {
         }
         Ok(())
     });
+    step("== tests of the workspace");
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--no-fail-fast"]);
+    match cargo_test(&mut command) {
+        Ok((counts, success)) => {
+            if counts.ignored > 0 {
+                println!(
+                    "{} tests are marked as ignored and were not run",
+                    counts.ignored
+                );
+            }
+            counts.finish(success, tally);
+        }
+        Err(error) => {
+            println!("{error:#}");
+            tally.fail("cargo test");
+        }
+    }
     tally.check("documentation", || {
         let mut command = cargo();
         command
@@ -135,40 +124,8 @@ fn checks(tally: &mut Tally) {
     });
 }
 
-/// What became of the workspace's tests.
-struct Tested(Result<(CargoTest, bool)>);
-
-impl Tested {
-    fn finish(self, tally: &mut Tally) {
-        match self.0 {
-            Ok((counts, success)) => {
-                if counts.ignored > 0 {
-                    println!(
-                        "{} tests are marked as ignored and were not run",
-                        counts.ignored
-                    );
-                }
-                counts.finish(success, tally);
-            }
-            Err(error) => {
-                println!("{error:#}");
-                tally.fail("cargo test");
-            }
-        }
-    }
-}
-
-/// Runs the workspace's tests.
-fn tests(held: &Held) -> Tested {
-    let mut out = held.clone();
-    let _ = writeln!(out, "xtask: == tests of the workspace");
-    let mut command = cargo();
-    command.args(["test", "--workspace", "--no-fail-fast"]);
-    Tested(cargo_test(&mut command, &mut out))
-}
-
 /// Runs `cargo test`, showing its output as it comes and counting.
-fn cargo_test(command: &mut Command, out: &mut impl Write) -> Result<(CargoTest, bool)> {
+fn cargo_test(command: &mut Command) -> Result<(CargoTest, bool)> {
     let (reader, writer) = io::pipe()?;
     let mut child = command
         .env("CARGO_TERM_COLOR", "never")
@@ -181,6 +138,7 @@ fn cargo_test(command: &mut Command, out: &mut impl Write) -> Result<(CargoTest,
     let mut counts = CargoTest::default();
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
+    let mut out = io::stdout();
     while reader.read_until(b'\n', &mut line)? > 0 {
         out.write_all(&line)?;
         counts.line(&String::from_utf8_lossy(&line));
@@ -189,45 +147,8 @@ fn cargo_test(command: &mut Command, out: &mut impl Write) -> Result<(CargoTest,
     Ok((counts, child.wait()?.success()))
 }
 
-/// Output that is kept until standard output is free for it, and goes there from then on.
-#[derive(Clone)]
-struct Held(Arc<Mutex<Option<Vec<u8>>>>);
-
-impl Default for Held {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new(Some(Vec::new()))))
-    }
-}
-
-impl Held {
-    /// Never kept.
-    fn live() -> Self {
-        Self(Arc::default())
-    }
-
-    fn release(&self) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody may be there to read it.
-        let _ = io::stdout().write_all(&kept.take().unwrap_or_default());
-    }
-}
-
-impl Write for Held {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *kept {
-            Some(kept) => kept.write(bytes),
-            None => io::stdout().write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        io::stdout().flush()
-    }
-}
-
-/// All that runs in the guest. `built` is called when everything for its tests has been built, right before they run.
-fn guest(flavor: Flavor, source: Option<&Path>, tally: &mut Tally, built: impl FnOnce()) {
+/// All that runs in the guest.
+fn guest(flavor: Flavor, source: Option<&Path>, tally: &mut Tally) {
     let after_kernel = ["the module", "the module under Clippy"];
     let after_module = [
         "tests in the guest",
@@ -252,7 +173,7 @@ fn guest(flavor: Flavor, source: Option<&Path>, tally: &mut Tally, built: impl F
             let mut command = cargo();
             run(command.args(["test", "--workspace", "--test", "c_examples"]))
         });
-        if let Err(error) = guest_tests(&kernel, modules, tally, built) {
+        if let Err(error) = guest_tests(&kernel, modules, tally) {
             println!("{error:#}");
             tally.fail(after_module[0]);
         }
@@ -286,12 +207,7 @@ struct Program {
 }
 
 /// Builds the tests that need the module, runs each in the guest, and counts.
-fn guest_tests(
-    kernel: &Kernel,
-    modules: &[PathBuf],
-    tally: &mut Tally,
-    built: impl FnOnce(),
-) -> Result<()> {
+fn guest_tests(kernel: &Kernel, modules: &[PathBuf], tally: &mut Tally) -> Result<()> {
     step("== tests in the guest");
     let programs = guest_programs()?;
     legacy_programs()?;
@@ -324,7 +240,6 @@ fn guest_tests(
         at_hand: module::provide_for_tests(kernel)?,
         ..Machine::default()
     };
-    built();
     let mut counts = GuestCounts::default();
     let mut show = |stream, bytes: &[u8]| {
         let _ = match stream {
@@ -602,18 +517,6 @@ mod tests {
         let found = test_executables(&messages);
         assert_eq!(found.len(), 1);
         assert_eq!(found[Path::new("/t/vm_device-1")], Path::new("/w/tests"));
-    }
-
-    #[test]
-    fn held_output_is_kept_whole_until_released() {
-        let held = Held::default();
-        let mut out = held.clone();
-        out.write_all(b"one\n").unwrap();
-        out.write_all(b"two\n").unwrap();
-        assert_eq!(held.0.lock().unwrap().as_deref(), Some(&b"one\ntwo\n"[..]));
-        held.release();
-        assert_eq!(*held.0.lock().unwrap(), None);
-        assert_eq!(*Held::live().0.lock().unwrap(), None);
     }
 
     #[test]
