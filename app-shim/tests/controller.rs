@@ -8,9 +8,10 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use app_shim::{Config, Controller, Edge, Error, Mode, PinMode, Raise, Time, Timeout, in_isr};
-use common::eventually;
+use common::{LIMIT, eventually};
 use sigrt::{Device, Source};
 
 fn controller(config: Config) -> Controller {
@@ -188,11 +189,14 @@ fn a_locked_main_program_is_not_disturbed_by_the_dispatcher() {
             while !stop.load(Ordering::SeqCst) {
                 let event = Raise::new(1);
                 controller.raise_wait(&event, Timeout::Forever).unwrap();
+                // Without a pause there is always something to serve, and the unlock that serves it goes on for long.
+                thread::sleep(Duration::from_micros(50));
             }
         })
     };
-    eventually(|| controller.count(1).unwrap() > 100);
-    for _ in 0..2000 {
+    let deadline = Instant::now() + LIMIT;
+    while controller.count(1).unwrap() < 2000 {
+        assert!(Instant::now() < deadline, "it never happened");
         let key = controller.int_lock();
         let nested = controller.int_lock();
         assert_eq!(nested, 63);
