@@ -119,6 +119,41 @@ fn interrupts_are_as_sketches_know_them() {
 }
 
 #[test]
+fn vectors_of_pins_are_served_by_registers() {
+    for (compiler, standard) in dialects() {
+        let path = build(&compiler, standard, &own("ino_vectors.cpp"), &[]);
+        for mode in MODES {
+            assert_eq!(said(&path, mode, &[variable(VIRTUAL)], ""), "done\n");
+        }
+    }
+}
+
+/// A routine that nothing would ever call is refused, not forgotten.
+#[test]
+fn vectors_of_other_peripherals_do_not_compile() {
+    for compiler in compilers() {
+        let build = |vector: &str| {
+            let mut source = tempfile::Builder::new().suffix(".cpp").tempfile().unwrap();
+            writeln!(source, "#include <Arduino.h>\nISR({vector}) {{}}").unwrap();
+            let output = run(
+                Command::new(&compiler.cxx)
+                    .args(["-fsyntax-only", "-std=gnu++11", "-I"])
+                    .arg(include())
+                    .arg(source.path()),
+                LIMIT,
+            );
+            (
+                output.status.success(),
+                String::from_utf8(output.stderr).unwrap(),
+            )
+        };
+        assert!(build("PCINT0_vect").0);
+        let (built, errors) = build("TIMER1_COMPA_vect");
+        assert!(!built && errors.contains("TIMER1_COMPA_vect"), "{errors}");
+    }
+}
+
+#[test]
 fn pins_registers_and_time_are_as_sketches_know_them() {
     for (compiler, standard) in dialects() {
         let path = build(&compiler, standard, &own("ino_pins.cpp"), &[]);

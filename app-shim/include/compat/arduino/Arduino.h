@@ -39,6 +39,7 @@
 
 /* Names of other boards' cores. */
 #define IRAM_ATTR
+#define ARDUINO_ISR_ATTR
 #define DRAM_ATTR
 #define ICACHE_RAM_ATTR
 #define ICACHE_FLASH_ATTR
