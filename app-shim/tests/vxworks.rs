@@ -113,6 +113,21 @@ fn tasks_semaphores_queues_and_rings() {
     no_failures("vx_tasks");
 }
 
+/// Functions that a program calls without their headers are in the library.
+#[test]
+fn functions_need_no_header_and_hooks_run_at_the_end() {
+    let source = home().join("tests/c/vx_undeclared.c");
+    for compiler in compilers() {
+        let path = build(&compiler, "vx_undeclared", std::slice::from_ref(&source));
+        for mode in MODES {
+            let said = must(program(&path).env("APP_SHIM_MODE", mode));
+            let expected =
+                "rate 60\nconnect 0\nbus -1\nlevel 0\ndelay 0\nhook 0\nhook 0\nend 2\nand 2\n";
+            assert_eq!(said, expected, "{mode}");
+        }
+    }
+}
+
 /// A driver as it was written, and its board ported: lines in pieces, an error of the line, a line that never ends.
 #[test]
 fn a_serial_driver_with_its_task_and_its_interrupt_half() {

@@ -9,14 +9,4 @@
 
 #include "vxWorks.h"
 
-#define STD_IN 0
-#define STD_OUT 1
-#define STD_ERR 2
-
-#ifndef READ
-#define READ O_RDONLY
-#define WRITE O_WRONLY
-#define UPDATE O_RDWR
-#endif
-
 #endif /* APP_SHIM_VX_IO_LIB_H */

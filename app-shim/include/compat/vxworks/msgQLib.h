@@ -18,6 +18,7 @@
 
 /* An identifier, not a pointer to anything. It fits into an int. */
 typedef struct msg_q *MSG_Q_ID;
+#define MSG_Q_ID_NULL ((MSG_Q_ID)0)
 
 #ifdef __cplusplus
 extern "C" {

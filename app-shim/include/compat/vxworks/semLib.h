@@ -26,6 +26,7 @@
 
 /* An identifier, not a pointer to anything. It fits into an int. */
 typedef struct semaphore *SEM_ID;
+#define SEM_ID_NULL ((SEM_ID)0)
 
 typedef enum { SEM_EMPTY, SEM_FULL } SEM_B_STATE;
 

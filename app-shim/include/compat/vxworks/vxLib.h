@@ -7,11 +7,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#ifndef VX_READ
-#define VX_READ 0
-#define VX_WRITE 1
-#endif
-
 #ifdef __cplusplus
 extern "C" {
 #endif

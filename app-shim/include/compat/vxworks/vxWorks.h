@@ -33,6 +33,22 @@
 
 #define FOREVER for (;;)
 
+#define STD_IN 0
+#define STD_OUT 1
+#define STD_ERR 2
+
+#ifndef VX_READ
+#define VX_READ 0
+#define VX_WRITE 1
+#endif
+
+/* What open() takes, and vxMemProbe(). */
+#ifndef READ
+#define READ 0
+#define WRITE 1
+#define UPDATE 2
+#endif
+
 #ifndef FAST
 #define FAST register
 #endif

@@ -13,6 +13,7 @@ typedef struct wdog {
 } WDOG;
 
 typedef WDOG *WDOG_ID;
+#define WDOG_ID_NULL ((WDOG_ID)0)
 
 #ifdef __cplusplus
 extern "C" {
