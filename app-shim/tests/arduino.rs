@@ -119,6 +119,15 @@ fn interrupts_are_as_sketches_know_them() {
 }
 
 #[test]
+fn names_of_the_c_library_are_free() {
+    for (compiler, standard) in dialects() {
+        let path = build(&compiler, standard, &own("ino_names.ino"), &[]);
+        let expected = "time and index\nbc652043027 time\n";
+        assert_eq!(said(&path, "thread", &[variable(VIRTUAL)], "A"), expected);
+    }
+}
+
+#[test]
 fn vectors_of_pins_are_served_by_registers() {
     for (compiler, standard) in dialects() {
         let path = build(&compiler, standard, &own("ino_vectors.cpp"), &[]);

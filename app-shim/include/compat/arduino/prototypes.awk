@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Joins sketches into one C++ source that declares those of its functions that are used before they are defined,
-# each in front of what first uses it, so that it knows the types above that.
+# each in front of what first uses it, so that it knows the types above that. What a sketch calls like a function
+# that is in this C library and in no Arduino's (`unsigned long time;`) gets another name.
 #
 # It looks at what stands outside of braces, without comments and strings: a head of the form
 # `type name(arguments)` is a function's. Templates, classes' functions, and what has default arguments are left
@@ -67,6 +68,48 @@ function name_of(head) {
 	return head
 }
 
+# Notes what a declaration outside of braces calls like something of this C library.
+function declares(head,    count, part, i) {
+	gsub(/[ \t]+/, " ", head)
+	sub(/^ /, "", head)
+	if (head !~ /^((volatile|static|const|unsigned|signed|long|short|int|char|float|double|bool|boolean|byte|word|void|String|size_t|u?int(8|16|32|64)_t)[ *]+)+[A-Za-z_]/)
+		return
+	sub(/ ?\(.*/, "", head)
+	count = split(head, part, ",")
+	for (i = 1; i <= count; i++) {
+		sub(/ ?[=[].*/, "", part[i])
+		sub(/ $/, "", part[i])
+		sub(/.*[ *]/, "", part[i])
+		if (part[i] in taken) {
+			renamed[part[i]] = 1
+			renames = 1
+		}
+	}
+}
+
+# A line with the other names, but for members, and what is in quotes.
+function with_names(line,    out, before, name) {
+	if (!renames || line ~ /^[ \t]*#[ \t]*include/)
+		return line
+	out = ""
+	while (match(line, /[A-Za-z_][A-Za-z_0-9]*|"([^"\\]|\\.)*"|'([^'\\]|\\.)*'/)) {
+		before = out substr(line, 1, RSTART - 1)
+		name = substr(line, RSTART, RLENGTH)
+		line = substr(line, RSTART + RLENGTH)
+		if (name in renamed && before !~ /(\.|->|::)[ \t]*$/)
+			name = "app_shim_sketch_" name
+		out = before name
+	}
+	return out line
+}
+
+BEGIN {
+	split("alarm clock close daylight dup environ gamma index j0 j1 link nice open pause pipe read remove rename " \
+	      "select sleep swab sync time timezone write y0 y1 yn", names, " ")
+	for (i in names)
+		taken[names[i]] = 1
+}
+
 {
 	source[++lines] = $0
 	file[lines] = FILENAME
@@ -91,6 +134,7 @@ function name_of(head) {
 		c = substr(text, i, 1)
 		if (c == "{") {
 			if (depth == 0) {
+				declares(head)
 				found = head_of_function(head)
 				name = name_of(found)
 				# Where it is the first to use its name, nobody needs to be told.
@@ -107,6 +151,7 @@ function name_of(head) {
 				begin = 0
 			}
 		} else if (depth == 0 && c == ";") {
+			declares(head)
 			found = head_of_function(head)
 			if (found != "")
 				known[name_of(found)] = 1
@@ -125,9 +170,9 @@ function name_of(head) {
 END {
 	print "#include <Arduino.h>"
 	for (i = 1; i <= lines; i++) {
-		printf "%s", declared[i]
+		printf "%s", with_names(declared[i])
 		if (i == 1 || declared[i] != "" || file[i] != file[i - 1])
 			printf "#line %d \"%s\"\n", number[i], file[i]
-		print source[i]
+		print with_names(source[i])
 	}
 }
