@@ -5,13 +5,7 @@
 #include <FunctionalInterrupt.h>
 #include <util/atomic.h>
 
-#define CHECK(condition)                                                       \
-	do {                                                                   \
-		if (!(condition)) {                                            \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-			exit(1);                                               \
-		}                                                              \
-	} while (0)
+#include "must.h"
 
 static void at(uint64_t us, uint8_t pin, int level)
 {

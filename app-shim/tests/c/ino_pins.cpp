@@ -9,13 +9,7 @@
 #include <util/delay.h>
 #include <wiring_private.h>
 
-#define CHECK(condition)                                                       \
-	do {                                                                   \
-		if (!(condition)) {                                            \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-			exit(1);                                               \
-		}                                                              \
-	} while (0)
+#include "must.h"
 
 static const uint32_t FEEDER = 240;
 static String written;

@@ -7,13 +7,7 @@
 
 #include <thread>
 
-#define CHECK(condition)                                                       \
-	do {                                                                   \
-		if (!(condition)) {                                            \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-			exit(1);                                               \
-		}                                                              \
-	} while (0)
+#include "must.h"
 
 // Before setup(), as libraries' objects are.
 static struct Early {

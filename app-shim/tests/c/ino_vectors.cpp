@@ -3,13 +3,7 @@
 
 #include <Arduino.h>
 
-#define CHECK(condition)                                                       \
-	do {                                                                   \
-		if (!(condition)) {                                            \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-			exit(1);                                               \
-		}                                                              \
-	} while (0)
+#include "must.h"
 
 static uint64_t now = 1000;
 

@@ -11,13 +11,7 @@
 #include <wiringPiSPI.h>
 #include <wiringShift.h>
 
-#define CHECK(condition)                                                       \
-	do {                                                                   \
-		if (!(condition)) {                                            \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-			exit(1);                                               \
-		}                                                              \
-	} while (0)
+#include "must.h"
 
 static char written[1024];
 

@@ -11,13 +11,7 @@
 #include <wiringPi.h>
 #include <wiringSerial.h>
 
-#define CHECK(condition)                                                       \
-	do {                                                                   \
-		if (!(condition)) {                                            \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-			exit(1);                                               \
-		}                                                              \
-	} while (0)
+#include "must.h"
 
 enum { EDGES = 15000, WAITS = 20 };
 

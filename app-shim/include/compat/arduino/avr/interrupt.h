@@ -52,6 +52,11 @@ void PCINT2_vect(void) __attribute__((__weak__));
 #define ISR_ALIASOF(target)                                                    \
 	__attribute__((__alias__(APP_SHIM_ARDUINO_TEXT(target))))
 
+/* Pins 0 to 7 are the last row, PCINT16 to PCINT23. */
+#define digitalPinToPCICRbit(p) ((p) < 8 ? 2 : (p) < 14 ? 0 : 1)
+#define digitalPinToPCMSKbit(p)                                                \
+	((p) < 8 ? (p) : (p) < 14 ? (p)-8 : (p)-14)
+
 /* What the registers hold, and what of it is in force for each pin: 0, or the mode and 1. */
 struct app_shim_arduino_vectors {
 	uint8_t changes, row[3], external, sense;
@@ -63,9 +68,8 @@ APP_SHIM_ARDUINO_WEAK struct app_shim_arduino_vectors app_shim_arduino_avr;
 inline void app_shim_arduino_caused(void *argument)
 {
 	unsigned pin = (unsigned)(uintptr_t)argument;
-	void (*routine)(void) = pin < 8	   ? PCINT2_vect
-				: pin < 14 ? PCINT0_vect
-					   : PCINT1_vect;
+	void (*const rows[])(void) = { PCINT0_vect, PCINT1_vect, PCINT2_vect };
+	void (*routine)(void) = rows[digitalPinToPCICRbit(pin)];
 	if ((pin == 2 || pin == 3) &&
 	    (app_shim_arduino_avr.external >> (pin - 2) & 1))
 		routine = pin == 2 ? INT0_vect : INT1_vect;
@@ -79,13 +83,12 @@ inline void app_shim_arduino_arm(void)
 	static const int modes[4] = { LOW, CHANGE, FALLING, RISING };
 	struct app_shim_arduino_vectors &avr = app_shim_arduino_avr;
 	for (unsigned pin = 0; pin < 20; pin++) {
-		/* Pins 0 to 7 are the last row, PCINT16 to PCINT23. */
-		unsigned row = pin < 8 ? 2 : pin < 14 ? 0 : 1;
-		unsigned bit = pin < 8 ? pin : pin < 14 ? pin - 8 : pin - 14;
+		unsigned row = digitalPinToPCICRbit(pin);
+		unsigned in_row = digitalPinToPCMSKbit(pin);
 		int mode = -1;
 		if ((pin == 2 || pin == 3) && (avr.external >> (pin - 2) & 1))
 			mode = modes[avr.sense >> 2 * (pin - 2) & 3];
-		else if ((avr.changes >> row & 1) && (avr.row[row] >> bit & 1))
+		else if ((avr.changes >> row & 1) && (avr.row[row] >> in_row & 1))
 			mode = CHANGE;
 		if (avr.armed[pin] == mode + 1)
 			continue;
@@ -163,49 +166,11 @@ APP_SHIM_ARDUINO_CAUSE(EIFR, 0);
 #define EICRA EICRA
 
 #define digitalPinToPCICR(p) ((unsigned)(p) < 20 ? &PCICR : 0)
-#define digitalPinToPCICRbit(p) ((p) < 8 ? 2 : (p) < 14 ? 0 : 1)
 #define digitalPinToPCMSK(p)                                                   \
-	((unsigned)(p) < 8    ? &PCMSK2                                        \
-	 : (unsigned)(p) < 14 ? &PCMSK0                                        \
-	 : (unsigned)(p) < 20 ? &PCMSK1                                        \
-			      : 0)
-#define digitalPinToPCMSKbit(p)                                                \
-	((p) < 8 ? (p) : (p) < 14 ? (p)-8 : (p)-14)
-
-#define PCIE0 0
-#define PCIE1 1
-#define PCIE2 2
-#define PCIF0 0
-#define PCIF1 1
-#define PCIF2 2
-#define PCINT0 0
-#define PCINT1 1
-#define PCINT2 2
-#define PCINT3 3
-#define PCINT4 4
-#define PCINT5 5
-#define PCINT8 0
-#define PCINT9 1
-#define PCINT10 2
-#define PCINT11 3
-#define PCINT12 4
-#define PCINT13 5
-#define PCINT16 0
-#define PCINT17 1
-#define PCINT18 2
-#define PCINT19 3
-#define PCINT20 4
-#define PCINT21 5
-#define PCINT22 6
-#define PCINT23 7
-#define INT0 0
-#define INT1 1
-#define INTF0 0
-#define INTF1 1
-#define ISC00 0
-#define ISC01 1
-#define ISC10 2
-#define ISC11 3
+	((unsigned)(p) >= 20		  ? 0                                  \
+	 : digitalPinToPCICRbit(p) == 0 ? &PCMSK0                              \
+	 : digitalPinToPCICRbit(p) == 1 ? &PCMSK1                              \
+					: &PCMSK2)
 
 #endif
 
